@@ -1,0 +1,11 @@
+include(CMakePackageConfigHelpers)
+set(dir "${CMAKE_INSTALL_LIBDIR}/cmake/libquant")
+install(TARGETS libquant EXPORT libquantTargets FILE_SET HEADERS)
+if(TARGET libquant_program)
+  install(TARGETS libquant_program)
+endif()
+install(EXPORT libquantTargets NAMESPACE libquant:: DESTINATION "${dir}")
+configure_package_config_file(cmake/libquantConfig.cmake.in libquantConfig.cmake INSTALL_DESTINATION "${dir}")
+write_basic_package_version_file(libquantConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/libquantConfig.cmake" "${PROJECT_BINARY_DIR}/libquantConfigVersion.cmake"
+  cmake/FindLibquantPcre2.cmake cmake/FindLibquantXxhash.cmake DESTINATION "${dir}")

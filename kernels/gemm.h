@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+
+namespace libquant::kernels {
+
+/// A matrix operand with any strides, in elements: transposition is a swap of the two strides.
+template <typename T>
+struct Operand {
+  const T* data;
+  std::ptrdiff_t row_stride;
+  std::ptrdiff_t col_stride;
+};
+
+/// C[m x n] = A[m x k] B[k x n] + (accumulate ? C : 0), C row-major with leading dimension `ldc`.
+/// Packs panels into per-thread workspace that is kept between calls. The summation order depends
+/// on the shape and the instruction set only: the same bytes at any thread count.
+void gemm_f32(std::size_t m, std::size_t n, std::size_t k, Operand<float> a, Operand<float> b,
+              bool accumulate, float* c, std::size_t ldc) noexcept;
+void gemm_f64(std::size_t m, std::size_t n, std::size_t k, Operand<double> a, Operand<double> b,
+              bool accumulate, double* c, std::size_t ldc) noexcept;
+
+/// y[tokens x outputs] = x[tokens x inputs] W^T + (accumulate ? y : 0) for row-major W[outputs x
+/// inputs], the layout of every linear layer; rows of x, w and y are `ldx`, `ldw`, `ldy` apart.
+void linear_f32(std::size_t tokens, std::size_t outputs, std::size_t inputs, const float* x,
+                std::size_t ldx, const float* w, std::size_t ldw, bool accumulate, float* y,
+                std::size_t ldy) noexcept;
+
+/// Lower triangle (with diagonal) of H[k x k] += X^T X for row-major X[tokens x k], rows `ldx`
+/// apart: fp32 products and sums within a chunk of 256 tokens, chunks added to the double H in
+/// order. Elements above the diagonal are not touched.
+void syrk_f64_f32(std::size_t tokens, std::size_t k, const float* x, std::size_t ldx, double* h,
+                  std::size_t ldh) noexcept;
+
+}  // namespace libquant::kernels

@@ -1,0 +1,46 @@
+#include "kernels/threads.h"
+
+#include <atomic>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace libquant::kernels {
+namespace {
+
+std::atomic<int> forced{0};
+
+int default_count() noexcept {
+#ifdef _OPENMP
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+}  // namespace
+
+int thread_count() noexcept {
+  const int count = forced.load(std::memory_order_relaxed);
+  return count > 0 ? count : default_count();
+}
+
+void set_thread_count(int count) noexcept { forced.store(count, std::memory_order_relaxed); }
+
+void parallel_for(std::size_t count, std::size_t chunk, void (*body)(void* context, std::size_t i),
+                  void* context) noexcept {
+#ifdef _OPENMP
+  if (const int threads = thread_count(); threads > 1 && count > chunk && !omp_in_parallel()) {
+    const auto n = static_cast<std::ptrdiff_t>(count);
+    const auto step = static_cast<int>(chunk);
+#pragma omp parallel for schedule(dynamic, step) num_threads(threads)
+    for (std::ptrdiff_t i = 0; i < n; ++i) body(context, static_cast<std::size_t>(i));
+    return;
+  }
+#endif
+  static_cast<void>(chunk);
+  for (std::size_t i = 0; i < count; ++i) body(context, i);
+}
+
+}  // namespace libquant::kernels

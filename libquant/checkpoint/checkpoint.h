@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "libquant/io/json.h"
+#include "libquant/model/weight_source.h"
+#include "libquant/tokenizer/tokenizer_spec.h"
+
+namespace libquant {
+
+/// A model as it lies on disk: weights plus tokenizer and provenance.
+class Checkpoint : public WeightSource {
+ public:
+  virtual const TokenizerSpec& tokenizer() const = 0;
+  /// "gguf", "safetensors", "compressed-tensors", "gptq", "gptq_v2".
+  virtual std::string format() const = 0;
+  /// XXH3-128 over names, types, shapes and bytes of all tensors and the tokenizer. Reads
+  /// everything.
+  virtual std::string content_hash() const = 0;
+  /// generation_config.json of a Hugging Face folder (null if none): copied on export.
+  virtual const Json& generation_config() const = 0;
+  /// Hints that the bytes of a tensor are not needed for now (streaming over mapped files).
+  virtual void release(std::string_view name) const = 0;
+};
+
+/// Opens a .gguf file, or a folder with config.json and safetensors (dense, compressed-tensors
+/// pack-quantized, GPTQ v1/v2 with or without g_idx). Everything is memory-mapped and checked
+/// against the config; nothing is decoded yet. Throws Error, FormatError or NotSupported (unknown
+/// architecture, quantization scheme), naming file and tensor or key.
+std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path);
+
+}  // namespace libquant

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "libquant/checkpoint/checkpoint.h"
+#include "libquant/checkpoint/formats.h"
+#include "libquant/core/dtype.h"
+#include "libquant/core/progress.h"
+
+namespace libquant {
+
+struct WriteOptions {
+  Format format = Format::compressed_tensors;
+  /// Stored type of tensors that are not quantized: bf16, f16 or f32 (norms are always f32 in
+  /// GGUF); in GGUF also q8_0 for embeddings and lm_head.
+  DType dense_type = DType::bf16;
+  DType embedding_type = DType::bf16;
+  std::size_t shard_bytes = std::size_t{5} << 30;
+  std::map<std::string, std::string>
+      metadata;  ///< libquant version, source, options: kept in the file
+};
+
+/// Writes a loadable model: weights, config, tokenizer, chat template, generation config. `path` is
+/// a folder (created; must be empty or absent) or, for gguf, a file. Written under a temporary name
+/// and renamed when complete. Afterwards everything is read back and compared with `source` (codes
+/// and group parameters exactly, dense tensors exactly after rounding to their stored type); a
+/// difference throws Error. Returns the files written.
+std::vector<std::filesystem::path> write_checkpoint(const Checkpoint& source,
+                                                    const std::filesystem::path& path,
+                                                    const WriteOptions& options,
+                                                    const ProgressCallback& progress = {});
+
+}  // namespace libquant

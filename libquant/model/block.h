@@ -1,0 +1,96 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libquant/core/matrix.h"
+#include "libquant/model/config.h"
+#include "libquant/model/kv_cache.h"
+#include "libquant/model/weight_source.h"
+
+namespace libquant {
+
+/// The linear layers of a block, in the order in which GPTQ's true-sequential pass meets them.
+enum class LinearRole : std::uint8_t { q, k, v, o, gate, up, down };
+inline constexpr std::array kLinearRoles{LinearRole::q,   LinearRole::k,    LinearRole::v,
+                                         LinearRole::o,   LinearRole::gate, LinearRole::up,
+                                         LinearRole::down};
+/// "self_attn.q_proj" ... "mlp.down_proj".
+std::string_view to_string(LinearRole role) noexcept;
+/// "model.layers.3.self_attn.q_proj"; add ".weight" or ".bias".
+std::string linear_name(std::size_t layer, LinearRole role);
+
+/// y = x W^T + bias.
+struct Linear {
+  Matrix weight;            ///< [outputs x inputs]
+  std::vector<float> bias;  ///< empty or [outputs]
+
+  /// y: [x.rows x outputs], contiguous rows.
+  void apply(ConstMatrixView x, MatrixView y) const;
+};
+
+struct BlockWeights {
+  std::vector<float> attention_norm, mlp_norm;  ///< [hidden]
+  std::vector<float> q_norm, k_norm;            ///< [head_dim] or empty
+  std::array<Linear, kLinearRoles.size()> linears;
+
+  Linear& operator[](LinearRole role) { return linears[static_cast<std::size_t>(role)]; }
+  const Linear& operator[](LinearRole role) const {
+    return linears[static_cast<std::size_t>(role)];
+  }
+};
+
+/// Loads block `layer`, checking every shape against the config (FormatError naming the tensor).
+BlockWeights load_block(const WeightSource& source, std::size_t layer);
+
+/// Cosines and sines of positions [0, positions) in fp32, computed in double.
+class RopeTable {
+ public:
+  RopeTable(const ModelConfig& config, std::size_t positions);
+  std::size_t positions() const noexcept { return cosine_.rows(); }
+  const float* cosine(std::size_t position) const noexcept { return cosine_.row(position).data(); }
+  const float* sine(std::size_t position) const noexcept { return sine_.row(position).data(); }
+
+ private:
+  Matrix cosine_, sine_;  ///< [positions x head_dim / 2]; yarn's attention factor is folded in
+};
+
+/// The block as stages, so that a calibration pass can stop between them (true-sequential GPTQ) and
+/// a plain forward pass runs the same code. `hidden` and `x` hold the tokens of several sequences
+/// after one another; `lengths` are their token counts. With caches (one per sequence, else empty)
+/// keys and values are appended and earlier ones attended to.
+class BlockStages {
+ public:
+  BlockStages(const ModelConfig& config, const RopeTable& rope) : config_(config), rope_(rope) {}
+
+  /// RMS norm before attention: the input of q, k, v.
+  Matrix attention_input(const BlockWeights& block, ConstMatrixView hidden) const;
+  /// q, k, v projections, norms, rotary embedding and attention: the input of o.
+  Matrix attention_context(const BlockWeights& block, ConstMatrixView x,
+                           std::span<const std::size_t> lengths, std::size_t layer,
+                           std::span<KvCache* const> caches) const;
+  /// hidden += o(context).
+  void attention_output(const BlockWeights& block, ConstMatrixView context,
+                        MatrixView hidden) const;
+  /// RMS norm before the MLP: the input of gate and up.
+  Matrix mlp_input(const BlockWeights& block, ConstMatrixView hidden) const;
+  /// silu(gate(x)) * up(x): the input of down.
+  Matrix mlp_inner(const BlockWeights& block, ConstMatrixView x) const;
+  /// hidden += down(inner).
+  void mlp_output(const BlockWeights& block, ConstMatrixView inner, MatrixView hidden) const;
+
+  /// All six in order.
+  void forward(const BlockWeights& block, MatrixView hidden, std::span<const std::size_t> lengths,
+               std::size_t layer, std::span<KvCache* const> caches) const;
+
+ private:
+  const ModelConfig& config_;
+  const RopeTable& rope_;
+};
+
+}  // namespace libquant

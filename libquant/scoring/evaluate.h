@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "libquant/core/progress.h"
+#include "libquant/model/model.h"
+
+namespace libquant {
+
+/// Perplexity protocol; every field is printed with the result.
+struct EvalOptions {
+  std::size_t window = 2048;   ///< tokens, windows do not overlap; capped at max_positions
+  std::size_t max_tokens = 0;  ///< 0 = the whole text
+  bool add_bos = false;        ///< a BOS before every window (counts as one of its tokens)
+  std::int32_t bos = -1;
+};
+
+struct EvalResult {
+  double perplexity = 0;  ///< exp(mean negative log-likelihood); first token of a window unscored
+  double negative_log_likelihood = 0;  ///< nats per scored token
+  std::size_t scored_tokens = 0;
+  std::size_t windows = 0;
+  double seconds = 0;
+  /// Against a reference model, over the same tokens; NaN without one.
+  double kl_divergence = 0;   ///< KL(reference || model), nats, full vocabulary, mean over tokens
+  double top1_agreement = 0;  ///< share of tokens with the same argmax
+  double reference_perplexity = 0;
+};
+
+/// Evaluates `model` on token ids of a joined text, and against `reference` if not null (same
+/// vocabulary required). Log-sum-exp and means in double, in a fixed order.
+EvalResult evaluate(const Model& model, const Model* reference,
+                    std::span<const std::int32_t> tokens, const EvalOptions& options,
+                    const ProgressCallback& progress = {});
+
+}  // namespace libquant
