@@ -24,11 +24,13 @@ struct WriteOptions {
       metadata;  ///< libquant version, source, options: kept in the file
 };
 
-/// Writes a loadable model: weights, config, tokenizer, chat template, generation config. `path` is
-/// a folder (created; must be empty or absent) or, for gguf, a file. Written under a temporary name
-/// and renamed when complete. Afterwards everything is read back and compared with `source` (codes
-/// and group parameters exactly, dense tensors exactly after rounding to their stored type); a
-/// difference throws Error. Returns the files written.
+/// Writes a loadable model: weights, config, tokenizer, chat template, generation config. Matrices
+/// of the blocks for which `source.quantized()` has codes are packed, all others are stored dense
+/// (Format::safetensors stores everything dense). `path` is a folder (created; must be empty or
+/// absent) or, for gguf, a file. Written under a temporary name and renamed when complete.
+/// Afterwards everything is read back and compared with `source` (codes and group parameters
+/// exactly, dense tensors exactly after rounding to their stored type); a difference throws Error.
+/// Returns the files written.
 std::vector<std::filesystem::path> write_checkpoint(const Checkpoint& source,
                                                     const std::filesystem::path& path,
                                                     const WriteOptions& options,
