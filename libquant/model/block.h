@@ -11,6 +11,7 @@
 #include "libquant/core/matrix.h"
 #include "libquant/model/config.h"
 #include "libquant/model/kv_cache.h"
+#include "libquant/model/rope.h"
 #include "libquant/model/weight_source.h"
 
 namespace libquant {
@@ -30,8 +31,8 @@ struct Linear {
   Matrix weight;            ///< [outputs x inputs]
   std::vector<float> bias;  ///< empty or [outputs]
 
-  /// y: [x.rows x outputs], contiguous rows.
-  void apply(ConstMatrixView x, MatrixView y) const;
+  /// y: [x.rows x outputs], contiguous rows; with `accumulate` the result is added to it.
+  void apply(ConstMatrixView x, MatrixView y, bool accumulate = false) const;
 };
 
 struct BlockWeights {
@@ -45,25 +46,18 @@ struct BlockWeights {
   }
 };
 
-/// Loads block `layer`, checking every shape against the config (FormatError naming the tensor).
+/// Loads block `layer`. FormatError naming the tensor where one is missing, has another shape than
+/// the config says, holds NaN or infinity, or is a bias that the config does not have.
 BlockWeights load_block(const WeightSource& source, std::size_t layer);
-
-/// Cosines and sines of positions [0, positions) in fp32, computed in double.
-class RopeTable {
- public:
-  RopeTable(const ModelConfig& config, std::size_t positions);
-  std::size_t positions() const noexcept { return cosine_.rows(); }
-  const float* cosine(std::size_t position) const noexcept { return cosine_.row(position).data(); }
-  const float* sine(std::size_t position) const noexcept { return sine_.row(position).data(); }
-
- private:
-  Matrix cosine_, sine_;  ///< [positions x head_dim / 2]; yarn's attention factor is folded in
-};
 
 /// The block as stages, so that a calibration pass can stop between them (true-sequential GPTQ) and
 /// a plain forward pass runs the same code. `hidden` and `x` hold the tokens of several sequences
-/// after one another; `lengths` are their token counts. With caches (one per sequence, else empty)
-/// keys and values are appended and earlier ones attended to.
+/// after one another in contiguous rows; `lengths` are their token counts. With caches (one per
+/// sequence, else empty) keys and values are written behind the tokens that a cache holds, which
+/// are attended to; the caller advances the caches after the last layer. Sequences take their turn,
+/// so several may share one cache and continue the same prefix, as long as it is not advanced.
+/// Keeps references to `config` and `rope`. Sizes are the caller's to get right: nothing is
+/// checked.
 class BlockStages {
  public:
   BlockStages(const ModelConfig& config, const RopeTable& rope) : config_(config), rope_(rope) {}
@@ -89,6 +83,9 @@ class BlockStages {
                std::size_t layer, std::span<KvCache* const> caches) const;
 
  private:
+  void attend(MatrixView q, MatrixView k, ConstMatrixView v, std::size_t layer, KvCache* cache,
+              MatrixView context) const;
+
   const ModelConfig& config_;
   const RopeTable& rope_;
 };

@@ -16,31 +16,51 @@ namespace libquant {
 /// Token ids of several sequences after one another.
 struct TokenBatch {
   std::vector<std::int32_t> tokens;
-  std::vector<std::size_t> lengths;  ///< sum = tokens.size()
+  std::vector<std::size_t> lengths;  ///< sum = tokens.size(), none is 0
 };
 
 /// A decoder in memory, computing in fp32. Const methods are safe from many threads, but already
 /// use all of them.
 class Model {
  public:
+  /// Decodes every tensor; FormatError naming the tensor that does not fit the config.
   explicit Model(const WeightSource& source);
 
   const ModelConfig& config() const noexcept { return config_; }
 
-  /// Hidden states after the final norm, [tokens x hidden]. `caches` is empty, or one per sequence.
-  /// Throws InvalidArgument for a token outside the vocabulary, a sequence longer than
-  /// max_positions or than its cache.
+  /// Hidden states after the final norm, [tokens x hidden]; the linear layers run over the tokens
+  /// of all sequences at once. `caches` is empty, or one per sequence (all different), which
+  /// continue their sequences and hold them afterwards.
+  /// Throws InvalidArgument for a token outside the vocabulary, lengths that do not add up, a
+  /// sequence longer than longest_sequence(config) or than its cache.
   Matrix hidden_states(const TokenBatch& batch, std::span<KvCache* const> caches = {}) const;
-  /// Logits of some rows of hidden states, [rows x vocabulary].
+  /// Logits of some rows of hidden states, [rows x vocabulary]: callers take a few hundred rows at
+  /// a time (logits_chunk_rows()).
   Matrix logits(ConstMatrixView hidden) const;
+  /// Rows whose logits take about 64 MB, at most 256.
+  std::size_t logits_chunk_rows() const noexcept;
+  /// log p(targets[i]) under the logits of row i, natural logarithm. Logits are held for
+  /// logits_chunk_rows() rows at a time.
+  std::vector<double> log_probabilities(ConstMatrixView hidden,
+                                        std::span<const std::int32_t> targets) const;
 
   /// log p(continuation | prefix) for several continuations, natural logarithm, one value per token
-  /// of each; the shared prefix is computed once.
+  /// of each; the shared prefix is computed once (unless the rotary embedding changes with the
+  /// length of the sequence, see RopeTable::rows). The prefix holds at least one token.
   std::vector<std::vector<double>> continuation_log_probabilities(
       std::span<const std::int32_t> prefix,
       std::span<const std::vector<std::int32_t>> continuations) const;
 
  private:
+  void check_batch(const TokenBatch& batch, std::span<KvCache* const> caches) const;
+  Matrix embed(std::span<const std::int32_t> tokens) const;
+  Matrix run(const TokenBatch& batch, std::span<KvCache* const> caches) const;
+  std::vector<double> after_prefix(ConstMatrixView last, KvCache& prefix,
+                                   std::span<const std::vector<std::int32_t>> continuations) const;
+  std::vector<double> after_each_prefix(
+      std::span<const std::int32_t> prefix,
+      std::span<const std::vector<std::int32_t>> continuations) const;
+
   ModelConfig config_;
   RopeTable rope_;
   Matrix embeddings_;  ///< [vocabulary x hidden]
@@ -50,6 +70,7 @@ class Model {
 };
 
 /// Embedding rows of `tokens` straight from a source, for passes that hold one block at a time.
+/// InvalidArgument for a token outside the vocabulary.
 Matrix embed_tokens(const WeightSource& source, std::span<const std::int32_t> tokens);
 
 }  // namespace libquant

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "libquant/model/family.h"
+
+namespace libquant {
+
+extern const Family kLlamaFamily;
+extern const Family kMistralFamily;
+extern const Family kQwen2Family;
+extern const Family kQwen3Family;
+
+}  // namespace libquant

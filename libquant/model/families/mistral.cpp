@@ -1,0 +1,17 @@
+#include "libquant/model/families/families.h"
+
+namespace libquant {
+
+// GGUF has no architecture of its own for Mistral: its files say "llama" and are read as such.
+const Family kMistralFamily{
+    .name = "mistral",
+    .hf_architecture = "MistralForCausalLM",
+    .hf_model_type = "mistral",
+    .gguf_architecture = "llama",
+    .gguf_permutes_qk = true,
+    .default_attention_bias = false,
+    .output_bias_follows = false,
+    .qk_norm = false,
+};
+
+}  // namespace libquant

@@ -1,0 +1,17 @@
+#include "libquant/model/families/families.h"
+
+namespace libquant {
+
+// Qwen2 and Qwen2.5: q, k and v always have a bias, o never.
+const Family kQwen2Family{
+    .name = "qwen2",
+    .hf_architecture = "Qwen2ForCausalLM",
+    .hf_model_type = "qwen2",
+    .gguf_architecture = "qwen2",
+    .gguf_permutes_qk = false,
+    .default_attention_bias = true,
+    .output_bias_follows = false,
+    .qk_norm = false,
+};
+
+}  // namespace libquant

@@ -1,0 +1,51 @@
+#include "libquant/model/load.h"
+
+#include <cmath>
+
+#include "libquant/core/error.h"
+
+namespace libquant {
+namespace {
+
+void check_shape(const WeightSource& source, std::string_view name, std::size_t rows,
+                 std::size_t cols) {
+  const WeightSource::Info info = source.info(name);
+  require<FormatError>(info.rows == rows && info.cols == cols,
+                       "{}: the config asks for {} x {}, the file holds {} x {}", name, rows, cols,
+                       info.rows, info.cols);
+}
+
+}  // namespace
+
+void check_finite(std::string_view name, std::size_t first_row, ConstMatrixView values) {
+  for (std::size_t r = 0; r < values.rows; ++r) {
+    const std::span<const float> row = values.row(r);
+    // x - x is 0 for finite x and NaN otherwise: the sum needs no branch.
+    float odd = 0;
+    for (const float value : row) odd += value - value;
+    if (odd == 0) continue;
+    for (std::size_t c = 0; c < row.size(); ++c)
+      require<FormatError>(std::isfinite(row[c]), "{}: row {}, column {} is {}", name,
+                           first_row + r, c, row[c]);
+  }
+}
+
+Matrix load_matrix(const WeightSource& source, std::string_view name, std::size_t rows,
+                   std::size_t cols) {
+  check_shape(source, name, rows, cols);
+  Matrix values = source.load(name);
+  check_finite(name, 0, values);
+  return values;
+}
+
+std::vector<float> load_vector(const WeightSource& source, std::string_view name,
+                               std::size_t size) {
+  check_shape(source, name, 1, size);
+  std::vector<float> values(size);
+  const MatrixView row{values.data(), 1, size, size};
+  source.load_rows(name, 0, row);
+  check_finite(name, 0, row);
+  return values;
+}
+
+}  // namespace libquant

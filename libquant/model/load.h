@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "libquant/model/weight_source.h"
+
+namespace libquant {
+
+/// Loads a tensor of exactly this shape with finite values; FormatError naming it otherwise.
+Matrix load_matrix(const WeightSource& source, std::string_view name, std::size_t rows,
+                   std::size_t cols);
+std::vector<float> load_vector(const WeightSource& source, std::string_view name, std::size_t size);
+/// FormatError naming the tensor unless all values are finite; `first_row` is where `values` begin.
+void check_finite(std::string_view name, std::size_t first_row, ConstMatrixView values);
+
+}  // namespace libquant
