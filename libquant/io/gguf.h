@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "libquant/core/dtype.h"
-#include "libquant/io/atomic_file.h"
 #include "libquant/io/mapped_file.h"
 #include "libquant/io/stored_tensor.h"
+#include "libquant/io/tensor_stream.h"
 
 namespace libquant {
 
@@ -35,11 +35,15 @@ struct GgufValue {
   static GgufValue i32_array(Integers values);
   static GgufValue f32_array(Floats values);
   static GgufValue string_array(Strings values);
+
+  friend bool operator==(const GgufValue&, const GgufValue&) = default;
 };
 
-/// Metadata in file order with typed look-ups; a present key of the wrong type throws FormatError.
+/// Metadata in file order with typed look-ups: nothing when the key is absent, FormatError when it
+/// has another type. number() also takes integers.
 class GgufMetadata {
  public:
+  std::string source = "GGUF metadata";  ///< where it comes from, for errors: the reader's path
   std::vector<std::pair<std::string, GgufValue>> entries;
 
   const GgufValue* find(std::string_view key) const noexcept;
@@ -53,13 +57,18 @@ class GgufMetadata {
   const GgufValue::Strings* strings(std::string_view key) const;
 };
 
-/// One memory-mapped GGUF v3 (or v2) file. Opening checks magic, version, counts against the file's
-/// size, string lengths, alignment, tensor offsets (aligned, inside, not overlapping), known types.
+/// One memory-mapped GGUF v3 (or v2) file
+/// (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). Opening checks magic, version,
+/// counts against the file's size, string lengths, UTF-8, alignment, known types, shapes, and
+/// tensor offsets (aligned, inside, not overlapping). Throws FormatError, or NotSupported for
+/// big-endian files, arrays of arrays and tensor types that libquant does not read, naming file and
+/// tensor or key.
 class GgufFile {
  public:
   explicit GgufFile(const std::filesystem::path& path);
 
   const GgufMetadata& metadata() const noexcept { return metadata_; }
+  /// In the order of the file's tensor list.
   const std::vector<StoredTensor>& tensors() const noexcept { return tensors_; }
   const StoredTensor* find(std::string_view name) const noexcept;
   const MappedFile& file() const noexcept { return file_; }
@@ -68,9 +77,13 @@ class GgufFile {
   MappedFile file_;
   GgufMetadata metadata_;
   std::vector<StoredTensor> tensors_;
+  std::vector<std::size_t> by_name_;
 };
 
 /// Streams a GGUF v3 file: metadata and tensor list first, then the bytes of each tensor in order.
+/// `general.alignment` in the metadata is obeyed (32 without it). Throws InvalidArgument, before
+/// creating the file, for names that llama.cpp refuses (64 bytes or more), more than 4 dimensions,
+/// types that GGUF lacks, repeated names, and values that do not fit their `wire` type.
 class GgufWriter {
  public:
   struct Entry {
@@ -79,16 +92,14 @@ class GgufWriter {
     std::vector<std::size_t> shape;  ///< outermost first
   };
   GgufWriter(const std::filesystem::path& path, const GgufMetadata& metadata,
-             std::vector<Entry> entries);
-  void append(std::span<const std::byte> bytes);
-  void commit();
+             const std::vector<Entry>& entries);
+  /// The bytes of the next tensor, whole or in parts; more than its size throws InvalidArgument.
+  void append(std::span<const std::byte> bytes) { stream_.append(bytes); }
+  /// Throws unless every tensor is complete; then the file appears under its name.
+  void commit() { stream_.commit(); }
 
  private:
-  AtomicFile file_;
-  std::vector<Entry> entries_;
-  std::size_t data_begin_ = 0;
-  std::size_t current_ = 0;
-  std::size_t remaining_ = 0;
+  TensorStream stream_;
 };
 
 }  // namespace libquant

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace libquant {
+
+/// Well-formed UTF-8 (Unicode 15, table 3-7): no overlong forms, no surrogates, nothing above
+/// U+10FFFF.
+bool is_utf8(std::string_view text) noexcept;
+
+/// `text` for an error message: control characters and malformed bytes become \xNN, and anything
+/// beyond `limit` bytes becomes "...": a hostile file cannot write to the terminal through us.
+std::string printable(std::string_view text, std::size_t limit = 120);
+
+}  // namespace libquant
