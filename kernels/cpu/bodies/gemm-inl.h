@@ -1,0 +1,138 @@
+// Matrix product bodies over a vector type V, compiled once per instruction set inside an anonymous
+// namespace. No include guard on purpose; include nothing here.
+
+// A panel of `kWidth` interleaved rows; see GemmTable.
+template <typename V, std::size_t kWidth>
+void pack_panel(const typename V::Scalar* from, std::ptrdiff_t across, std::ptrdiff_t along,
+                std::size_t width, std::size_t depth, typename V::Scalar* to) noexcept {
+  constexpr std::size_t kLanes = V::kLanes;
+  static_assert(kWidth % kLanes == 0);
+  if (across == 1) {
+    for (std::size_t p = 0; p < depth; ++p, from += along, to += kWidth) {
+      for (std::size_t i = 0; i < kWidth; i += kLanes) {
+        if (i + kLanes <= width) {
+          V::load(from + i).store(to + i);
+        } else {
+          (i < width ? V::load_first(from + i, width - i) : V::zero()).store(to + i);
+        }
+      }
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < kWidth; i += kLanes) {
+    const std::size_t rows = i >= width ? 0 : (width - i < kLanes ? width - i : kLanes);
+    const typename V::Scalar* first = from + static_cast<std::ptrdiff_t>(i) * across;
+    std::size_t p = 0;
+    if (along == 1 && rows == kLanes) {
+      for (; p + kLanes <= depth; p += kLanes) {
+        V block[kLanes];
+        for (std::size_t r = 0; r < kLanes; ++r)
+          block[r] = V::load(first + static_cast<std::ptrdiff_t>(r) * across + p);
+        V::transpose(block);
+        for (std::size_t r = 0; r < kLanes; ++r) block[r].store(to + (p + r) * kWidth + i);
+      }
+    }
+    for (; p < depth; ++p) {
+      const typename V::Scalar* column = first + static_cast<std::ptrdiff_t>(p) * along;
+      typename V::Scalar* row = to + p * kWidth + i;
+      for (std::size_t r = 0; r < rows; ++r)
+        row[r] = column[static_cast<std::ptrdiff_t>(r) * across];
+      for (std::size_t r = rows; r < kLanes; ++r) row[r] = 0;
+    }
+  }
+}
+
+// sum[i][j] = left rows times right columns; element (i, p) of the left operand at
+// left[p * left_step + i], row p of the right one at right + p * right_step.
+template <typename V, std::size_t kRows, std::size_t kVecs>
+LIBQUANT_INLINE void multiply_tile(std::size_t depth, const typename V::Scalar* left,
+                                   std::size_t left_step, const typename V::Scalar* right,
+                                   std::size_t right_step, V (&sum)[kRows][kVecs]) noexcept {
+  LIBQUANT_UNROLL
+  for (std::size_t i = 0; i < kRows; ++i) {
+    LIBQUANT_UNROLL
+    for (std::size_t j = 0; j < kVecs; ++j) sum[i][j] = V::zero();
+  }
+  for (std::size_t p = 0; p < depth; ++p, left += left_step, right += right_step) {
+    V row[kVecs];
+    LIBQUANT_UNROLL
+    for (std::size_t j = 0; j < kVecs; ++j) row[j] = V::load(right + j * V::kLanes);
+    LIBQUANT_UNROLL
+    for (std::size_t i = 0; i < kRows; ++i) {
+      const V factor = V::broadcast(left[i]);
+      LIBQUANT_UNROLL
+      for (std::size_t j = 0; j < kVecs; ++j) sum[i][j] = V::fma(factor, row[j], sum[i][j]);
+    }
+  }
+}
+
+// One tile of C; `cols` of its kVecs * kLanes columns exist.
+template <typename V, std::size_t kRows, std::size_t kVecs>
+void gemm_tile(std::size_t depth, const typename V::Scalar* left, std::size_t left_step,
+               const typename V::Scalar* right, std::size_t right_step, bool accumulate,
+               std::size_t cols, typename V::Scalar* c, std::size_t ldc) noexcept {
+  V sum[kRows][kVecs];
+  multiply_tile<V, kRows, kVecs>(depth, left, left_step, right, right_step, sum);
+  const std::size_t last = cols - (kVecs - 1) * V::kLanes;
+  LIBQUANT_UNROLL
+  for (std::size_t i = 0; i < kRows; ++i) {
+    typename V::Scalar* row = c + i * ldc;
+    LIBQUANT_UNROLL
+    for (std::size_t j = 0; j + 1 < kVecs; ++j) {
+      if (accumulate) sum[i][j] = V::load(row + j * V::kLanes) + sum[i][j];
+      sum[i][j].store(row + j * V::kLanes);
+    }
+    V& end = sum[i][kVecs - 1];
+    row += (kVecs - 1) * V::kLanes;
+    if (last == V::kLanes) {
+      if (accumulate) end = V::load(row) + end;
+      end.store(row);
+    } else {
+      if (accumulate) end = V::load_first(row, last) + end;
+      end.store_first(row, last);
+    }
+  }
+}
+
+template <typename V>
+struct GemmTiles {
+  using T = typename V::Scalar;
+  using Tile = void (*)(std::size_t, const T*, std::size_t, const T*, std::size_t, bool,
+                        std::size_t, T*, std::size_t) noexcept;
+  static constexpr std::size_t kRows = V::kTileRows;
+  static constexpr std::size_t kVecs = V::kTileVecs;
+  static constexpr std::size_t kCols = kVecs * V::kLanes;
+
+  Tile at[kRows][kVecs];  // by rows - 1 and vectors - 1
+
+  template <std::size_t i, std::size_t j>
+  constexpr void fill() {
+    at[i][j] = gemm_tile<V, i + 1, j + 1>;
+    if constexpr (j + 1 < kVecs) {
+      fill<i, j + 1>();
+    } else if constexpr (i + 1 < kRows) {
+      fill<i + 1, 0>();
+    }
+  }
+  constexpr GemmTiles() : at{} { fill<0, 0>(); }
+};
+
+template <typename V>
+constexpr GemmTiles<V> kGemmTiles{};
+
+template <typename V>
+void gemm_block(std::size_t m, std::size_t n, std::size_t depth, const typename V::Scalar* left,
+                const typename V::Scalar* right, bool accumulate, typename V::Scalar* c,
+                std::size_t ldc) noexcept {
+  using Tiles = GemmTiles<V>;
+  for (std::size_t j = 0; j < n; j += Tiles::kCols, right += depth * Tiles::kCols) {
+    const std::size_t cols = n - j < Tiles::kCols ? n - j : Tiles::kCols;
+    const std::size_t vecs = (cols + V::kLanes - 1) / V::kLanes;
+    const typename V::Scalar* panel = left;
+    for (std::size_t i = 0; i < m; i += Tiles::kRows, panel += depth * Tiles::kRows) {
+      const std::size_t rows = m - i < Tiles::kRows ? m - i : Tiles::kRows;
+      kGemmTiles<V>.at[rows - 1][vecs - 1](depth, panel, Tiles::kRows, right, Tiles::kCols,
+                                           accumulate, cols, c + i * ldc + j, ldc);
+    }
+  }
+}

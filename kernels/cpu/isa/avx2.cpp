@@ -1,0 +1,28 @@
+#include <immintrin.h>
+
+#include "kernels/cpu/isa/common-inl.h"
+#include "kernels/cpu/isa/tables.h"
+
+namespace libquant::kernels {
+namespace {
+
+#include "kernels/cpu/isa/avx2_simd-inl.h"
+
+using LeftF32 = F32x4;
+using LeftF64 = F64;
+
+#include "kernels/cpu/bodies/gemm-inl.h"
+#include "kernels/cpu/bodies/linear_rows-inl.h"
+
+bool supported() noexcept {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("f16c");
+}
+
+#include "kernels/cpu/bodies/table-inl.h"
+
+}  // namespace
+
+const KernelTable kAvx2Table = make_table("avx2", supported, {320, 96}, {192, 96});
+
+}  // namespace libquant::kernels

@@ -1,0 +1,3 @@
+// What every instruction-set file needs before its vector types. No include guard on purpose.
+#define LIBQUANT_INLINE inline __attribute__((always_inline))
+#define LIBQUANT_UNROLL _Pragma("GCC unroll 16")

@@ -1,0 +1,23 @@
+#include "kernels/cpu/isa/common-inl.h"
+#include "kernels/cpu/isa/tables.h"
+
+namespace libquant::kernels {
+namespace {
+
+#include "kernels/cpu/isa/scalar_simd-inl.h"
+
+using LeftF32 = F32;
+using LeftF64 = F64;
+
+#include "kernels/cpu/bodies/gemm-inl.h"
+#include "kernels/cpu/bodies/linear_rows-inl.h"
+
+bool supported() noexcept { return true; }
+
+#include "kernels/cpu/bodies/table-inl.h"
+
+}  // namespace
+
+const KernelTable kScalarTable = make_table("scalar", supported, {256, 64}, {128, 64});
+
+}  // namespace libquant::kernels
