@@ -9,6 +9,7 @@
 
 #include "libquant/core/error.h"
 #include "libquant/model/config.h"
+#include "tests/support/paths.h"
 
 namespace libquant::test {
 
@@ -126,7 +127,7 @@ inline bool read_config_field(const std::string& key, std::istream& line, ModelC
 }
 
 inline FamilyCase read_family_case(const std::string& name) {
-  const std::string stem = std::string(LIBQUANT_TEST_DIR) + "/golden/families/" + name;
+  const std::string stem = libquant::testing::test_folder() + "/golden/families/" + name;
   FamilyCase result;
   std::ifstream text(stem + ".case");
   require<Error>(text.good(), "{}.case cannot be read", stem);

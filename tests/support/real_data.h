@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 
 namespace libquant::testing {
 
@@ -59,7 +60,7 @@ inline std::optional<std::string> evaluation_data(std::string_view relative) {
   namespace fs = std::filesystem;
   const auto named = environment("LIBQUANT_DATA");
   const fs::path root =
-      named ? fs::path(*named) : fs::path(LIBQUANT_TEST_DIR) / ".." / ".." / "shared" / "data";
+      named ? fs::path(*named) : fs::path(test_folder()) / ".." / ".." / "shared" / "data";
   const fs::path file = (root / relative).lexically_normal();
   if (fs::exists(file)) return file.string();
   report_absent("no data set at " + file.string() + ": set LIBQUANT_DATA");

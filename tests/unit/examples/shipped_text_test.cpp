@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 
 namespace {
 
@@ -17,8 +18,8 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> texts(const char* folder) {
   std::vector<fs::path> files;
-  for (const auto& entry :
-       fs::directory_iterator(fs::path(LIBQUANT_TEST_DIR) / ".." / "examples" / folder)) {
+  for (const auto& entry : fs::directory_iterator(fs::path(libquant::testing::test_folder()) /
+                                                  ".." / "examples" / folder)) {
     if (entry.path().extension() == ".txt") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
