@@ -11,7 +11,9 @@ namespace libquant {
 
 /// Perplexity protocol; every field is printed with the result.
 struct EvalOptions {
-  std::size_t window = 2048;   ///< tokens, windows do not overlap; capped at max_positions
+  /// Tokens, windows do not overlap; at least 2, capped at longest_sequence() of the models. The
+  /// last one may be shorter; one that has nothing to score is left out.
+  std::size_t window = 2048;
   std::size_t max_tokens = 0;  ///< 0 = the whole text
   bool add_bos = false;        ///< a BOS before every window (counts as one of its tokens)
   std::int32_t bos = -1;
@@ -30,7 +32,10 @@ struct EvalResult {
 };
 
 /// Evaluates `model` on token ids of a joined text, and against `reference` if not null (same
-/// vocabulary required). Log-sum-exp and means in double, in a fixed order.
+/// vocabulary required). Log-sum-exp and means in double, in a fixed order. Holds the logits of
+/// Model::logits_chunk_rows() tokens at a time.
+/// InvalidArgument for options out of range, a token outside the vocabulary or fewer than two
+/// tokens; Error where a model gives logits that are not finite.
 EvalResult evaluate(const Model& model, const Model* reference,
                     std::span<const std::int32_t> tokens, const EvalOptions& options,
                     const ProgressCallback& progress = {});

@@ -11,7 +11,7 @@
 #include "libquant/model/config.h"
 #include "tests/support/paths.h"
 
-namespace libquant::test {
+namespace libquant::testing {
 
 /// One model of tests/tools/make_families.py with the logits that transformers computes for it.
 struct FamilyCase {
@@ -152,4 +152,4 @@ inline FamilyCase read_family_case(const std::string& name) {
   return result;
 }
 
-}  // namespace libquant::test
+}  // namespace libquant::testing

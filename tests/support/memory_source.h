@@ -15,7 +15,7 @@
 #include "libquant/model/block.h"
 #include "libquant/model/weight_source.h"
 
-namespace libquant::test {
+namespace libquant::testing {
 
 /// The weight rule of tests/tools/make_families.py: what transformers computed its logits with.
 inline Matrix family_weight(const std::string& name, std::size_t rows, std::size_t cols) {
@@ -130,4 +130,4 @@ inline std::vector<std::int32_t> random_tokens(std::size_t count, std::size_t vo
   return tokens;
 }
 
-}  // namespace libquant::test
+}  // namespace libquant::testing

@@ -10,8 +10,8 @@
 namespace libquant {
 namespace {
 
-Matrix logits_at(const ModelConfig& config, const test::FamilyCase& expected) {
-  const Model model{test::MemorySource(config)};
+Matrix logits_at(const ModelConfig& config, const testing::FamilyCase& expected) {
+  const Model model{testing::MemorySource(config)};
   const Matrix hidden = model.hidden_states({expected.ids, {expected.ids.size()}});
   Matrix rows(expected.positions.size(), config.hidden_size);
   for (std::size_t i = 0; i < expected.positions.size(); ++i)
@@ -32,9 +32,9 @@ double deviation(const Matrix& logits, const std::vector<float>& expected) {
 }
 
 TEST_CASE("every family and rotary scaling gives the logits of transformers", "[model]") {
-  for (const std::string& name : test::family_case_names()) {
+  for (const std::string& name : testing::family_case_names()) {
     INFO(name);
-    const test::FamilyCase expected = test::read_family_case(name);
+    const testing::FamilyCase expected = testing::read_family_case(name);
     CHECK(deviation(logits_at(expected.config, expected), expected.logits) <= 2e-4);
   }
 }
