@@ -94,8 +94,8 @@ std::vector<std::vector<double>> Model::continuation_log_probabilities(
   bool shareable = true;
   for (const auto& continuation : continuations) {
     longest = std::max(longest, continuation.size());
-    shareable =
-        shareable && rope_.same_frequencies(prefix.size(), prefix.size() + continuation.size());
+    const std::size_t fed = prefix.size() + continuation.size() - (continuation.empty() ? 0 : 1);
+    shareable = shareable && rope_.same_frequencies(prefix.size(), fed);
   }
   std::vector<std::vector<double>> result(continuations.size());
   if (longest == 0) return result;

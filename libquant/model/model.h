@@ -45,8 +45,9 @@ class Model {
                                         std::span<const std::int32_t> targets) const;
 
   /// log p(continuation | prefix) for several continuations, natural logarithm, one value per token
-  /// of each; the shared prefix is computed once (unless the rotary embedding changes with the
-  /// length of the sequence, see RopeTable::rows). The prefix holds at least one token.
+  /// of each; the last one is scored, not fed. The shared prefix is computed once (unless the
+  /// rotary embedding changes with the length of the sequence, see RopeTable::rows) and holds at
+  /// least one token.
   std::vector<std::vector<double>> continuation_log_probabilities(
       std::span<const std::int32_t> prefix,
       std::span<const std::vector<std::int32_t>> continuations) const;
