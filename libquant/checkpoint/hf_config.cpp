@@ -1,0 +1,170 @@
+#include "libquant/checkpoint/hf_config.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "libquant/checkpoint/json_fields.h"
+#include "libquant/core/error.h"
+#include "libquant/model/family.h"
+
+namespace libquant {
+namespace {
+
+const Family& find_family(const JsonFields& fields) {
+  const Json* architectures = fields.find("architectures");
+  std::string name;
+  if (architectures != nullptr) {
+    const auto& list = architectures->as_array(fields.where("architectures"));
+    require<FormatError>(!list.empty(), "{} is empty", fields.where("architectures"));
+    name = list.front().as_string(fields.where("architectures"));
+    if (const Family* family = family_of_hf_architecture(name)) return *family;
+  } else if (const std::string* type = fields.text("model_type")) {
+    name = *type;
+    for (const Family* family : families())
+      if (family->hf_model_type == name) return *family;
+  } else {
+    fail<FormatError>("{} is missing", fields.where("architectures"));
+  }
+  std::string known;
+  for (const Family* family : families())
+    known += (known.empty() ? "" : ", ") + std::string(family->hf_architecture);
+  fail<NotSupported>("{} is {}; libquant reads {}", fields.where("architectures"), name, known);
+}
+
+// transformers fills these in from class defaults that differ per family.
+void read_heads(const JsonFields& fields, const Family& family, ModelConfig& config) {
+  config.heads = fields.size("num_attention_heads");
+  const Json* kv_heads = fields.find("num_key_value_heads");
+  // Mistral and Qwen have class defaults of 8 and 32 where the key is absent, which files written
+  // by transformers never leave out: a missing key there is a damaged file.
+  require<FormatError>(kv_heads != nullptr || family.hf_model_type == "llama", "{} is missing",
+                       fields.where("num_key_value_heads"));
+  config.kv_heads = fields.size_or("num_key_value_heads", config.heads);
+  require<FormatError>(config.heads % config.kv_heads == 0,
+                       "{} is {}, {} attention heads need a divisor",
+                       fields.where("num_key_value_heads"), config.kv_heads, config.heads);
+  if (fields.find("head_dim") != nullptr) {
+    config.head_dim = fields.size("head_dim");
+  } else if (family.qk_norm) {
+    config.head_dim = 128;  // Qwen3's class default; hidden_size / heads would be wrong
+  } else {
+    require<FormatError>(config.hidden_size % config.heads == 0,
+                         "{} is {}, not a multiple of {} attention heads, and head_dim is absent",
+                         fields.where("hidden_size"), config.hidden_size, config.heads);
+    config.head_dim = config.hidden_size / config.heads;
+  }
+}
+
+// Layers of different attention are refused: ModelConfig has one window for all.
+std::size_t read_sliding_window(const JsonFields& fields, const Family& family,
+                                std::size_t layers) {
+  const Json* window = fields.find("sliding_window");
+  const bool opt_in = family.hf_model_type == "qwen2" || family.hf_model_type == "qwen3";
+  bool sliding = window != nullptr && family.hf_model_type != "llama" &&
+                 (!opt_in || fields.flag_or("use_sliding_window", false));
+  if (const Json* types = fields.find("layer_types"); types != nullptr && opt_in) {
+    const auto& list = types->as_array(fields.where("layer_types"));
+    require<FormatError>(list.size() == layers, "{} has {} entries, num_hidden_layers is {}",
+                         fields.where("layer_types"), list.size(), layers);
+    const auto slides = std::count(list.begin(), list.end(), Json("sliding_attention"));
+    const auto full = std::count(list.begin(), list.end(), Json("full_attention"));
+    require<NotSupported>(slides == 0 || full == 0, "{} mixes full and sliding attention",
+                          fields.where("layer_types"));
+    require<NotSupported>(slides + full == static_cast<std::ptrdiff_t>(layers),
+                          "{} has other types than full_attention and sliding_attention",
+                          fields.where("layer_types"));
+    sliding = sliding && slides != 0;
+  } else if (sliding && opt_in) {
+    const Json* key = fields.find("max_window_layers");
+    const std::int64_t full = key == nullptr ? 28 : key->as_int(fields.where("max_window_layers"));
+    require<NotSupported>(full <= 0 || full >= static_cast<std::int64_t>(layers),
+                          "{} is {}: full attention in some layers only",
+                          fields.where("max_window_layers"), full);
+    sliding = full <= 0;
+  }
+  return sliding ? fields.size("sliding_window") : 0;
+}
+
+}  // namespace
+
+std::string_view torch_name(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "float32";
+    case DType::f16:
+      return "float16";
+    case DType::bf16:
+      return "bfloat16";
+    default:
+      fail("{} is no type of dense tensors in a Hugging Face folder; f32, f16 and bf16 are",
+           to_string(dtype));
+  }
+}
+
+ModelConfig config_from_json(const Json& json, std::string_view source) {
+  require<FormatError>(json.is_object(), "{} is not a JSON object", source);
+  const JsonFields fields(json, source);
+  const Family& family = find_family(fields);
+  if (const std::string* activation = fields.text("hidden_act"))
+    require<NotSupported>(*activation == "silu", "{} is {}; libquant computes silu",
+                          fields.where("hidden_act"), *activation);
+  ModelConfig config;
+  config.family = family.name;
+  config.vocabulary_size = fields.size("vocab_size");
+  config.hidden_size = fields.size("hidden_size");
+  config.intermediate_size = fields.size("intermediate_size");
+  config.layers = fields.size("num_hidden_layers");
+  read_heads(fields, family, config);
+  config.max_positions = fields.size("max_position_embeddings");
+  config.sliding_window = read_sliding_window(fields, family, config.layers);
+  config.rms_epsilon = fields.number_or("rms_norm_eps", 1e-6);
+  config.tied_embeddings = fields.flag_or("tie_word_embeddings", false);
+  config.attention_bias = fields.flag_or("attention_bias", family.default_attention_bias);
+  config.output_bias = config.attention_bias && family.output_bias_follows;
+  config.mlp_bias = fields.flag_or("mlp_bias", false);
+  config.qk_norm = family.qk_norm;
+  config.rope = rope_from_json(json, config.max_positions, source);
+  check_config(config);
+  return config;
+}
+
+Json config_to_json(const ModelConfig& config, const TokenizerSpec& tokenizer, DType dtype) {
+  const Family* family = family_named(config.family);
+  require(family != nullptr, "writing config.json: unknown model family {}", config.family);
+  Json json;
+  json.set("architectures", Json::Array{Json(family->hf_architecture)});
+  json.set("model_type", family->hf_model_type);
+  json.set("vocab_size", config.vocabulary_size);
+  json.set("hidden_size", config.hidden_size);
+  json.set("intermediate_size", config.intermediate_size);
+  json.set("num_hidden_layers", config.layers);
+  json.set("num_attention_heads", config.heads);
+  json.set("num_key_value_heads", config.kv_heads);
+  json.set("head_dim", config.head_dim);
+  json.set("hidden_act", "silu");
+  json.set("max_position_embeddings", config.max_positions);
+  json.set("rms_norm_eps", config.rms_epsilon);
+  json.set("tie_word_embeddings", config.tied_embeddings);
+  if (family->hf_model_type != "qwen2") json.set("attention_bias", config.attention_bias);
+  if (family->hf_model_type == "llama") json.set("mlp_bias", config.mlp_bias);
+  if (family->hf_model_type == "mistral") {
+    json.set("sliding_window", config.sliding_window == 0 ? Json() : Json(config.sliding_window));
+  } else if (family->hf_model_type != "llama") {
+    json.set("use_sliding_window", config.sliding_window != 0);
+    if (config.sliding_window != 0) {
+      json.set("sliding_window", config.sliding_window);
+      json.set("max_window_layers", 0);
+    }
+  }
+  rope_to_json(config, json);
+  json.set("bos_token_id", tokenizer.bos < 0 ? Json() : Json(tokenizer.bos));
+  json.set("eos_token_id", tokenizer.eos < 0 ? Json() : Json(tokenizer.eos));
+  json.set("pad_token_id", tokenizer.pad < 0 ? Json() : Json(tokenizer.pad));
+  json.set("initializer_range", 0.02);
+  json.set("use_cache", true);
+  json.set("torch_dtype", torch_name(dtype));
+  return json;
+}
+
+}  // namespace libquant
