@@ -27,8 +27,4 @@ std::optional<DType> block_type_of(const Scheme& scheme, std::size_t cols);
 void pack_blocks(const QuantizedMatrix& matrix, std::size_t row, DType type,
                  std::span<std::byte> stored);
 
-/// Rounds one row of floats to Q8_0 as ggml does: d = absmax / 127 as f16, codes round(x / d) with
-/// the unrounded d.
-void quantize_q8_0(std::span<const float> values, std::span<std::byte> stored);
-
 }  // namespace libquant

@@ -76,7 +76,11 @@ std::vector<double> vector_of(const GgufFile& file, std::string_view name, std::
   return result;
 }
 
-void read_scaling(const Keys& keys, const ModelConfig& config, RopeConfig& rope) {
+double get_mscale(double factor, double mscale) {
+  return factor <= 1 ? 1 : 0.1 * mscale * std::log(factor) + 1;
+}
+
+void read_scaling(const Keys& keys, RopeConfig& rope) {
   // rope.scale_linear is the key of files before August 2023.
   const bool old = keys.has("rope.scale_linear") && !keys.has("rope.scaling.type");
   const std::string type = old ? "linear" : keys.text_or("rope.scaling.type", "none");
@@ -95,17 +99,15 @@ void read_scaling(const Keys& keys, const ModelConfig& config, RopeConfig& rope)
   rope.factor = rope.scaling == Scaling::longrope ? keys.number_or(factor, 1) : keys.number(factor);
   require<FormatError>(rope.factor > 0, "{} is {}, expected a positive number", keys.where(factor),
                        rope.factor);
-  rope.original_max_positions =
-      keys.size_or("rope.scaling.original_context_length", config.max_positions);
+  rope.original_max_positions = keys.size_or("rope.scaling.original_context_length", 0);
   const double attention = keys.number_or("rope.scaling.attn_factor", 0);
   require<FormatError>(attention >= 0, "{} is {}, expected a positive number",
                        keys.where("rope.scaling.attn_factor"), attention);
   if (rope.scaling == Scaling::yarn) {
     rope.beta_fast = keys.number_or("rope.scaling.yarn_beta_fast", 32);
     rope.beta_slow = keys.number_or("rope.scaling.yarn_beta_slow", 1);
-    // llama.cpp multiplies this by the derived factor; transformers takes it instead of that.
-    const double derived = rope.factor <= 1 ? 1 : 0.1 * std::log(rope.factor) + 1;
-    rope.attention_factor = attention == 0 || attention == 1 ? 0 : attention * derived;
+    if (attention != 0 && attention != 1)
+      rope.attention_factor = attention * get_mscale(rope.factor, 1);
   } else {
     rope.attention_factor = attention;
   }
@@ -116,7 +118,7 @@ RopeConfig read_rope(const GgufFile& file, const Keys& keys, const ModelConfig& 
   rope.theta = keys.number_or("rope.freq_base", 10000);
   require<FormatError>(rope.theta > 0, "{} is {}, expected a positive number",
                        keys.where("rope.freq_base"), rope.theta);
-  read_scaling(keys, config, rope);
+  read_scaling(keys, rope);
   const std::size_t half = config.head_dim / 2;
   rope.frequency_factors = vector_of(file, "rope_freqs.weight", half);
   if (rope.scaling == Scaling::longrope) {
@@ -172,40 +174,58 @@ std::size_t read_vocabulary(const GgufFile& file) {
   return embeddings->rows();
 }
 
-void write_rope(const ModelConfig& config, const std::string& prefix, GgufMetadata& metadata) {
+// llama.cpp multiplies cosines and sines of yarn by the derived factor and by this one.
+double yarn_attention(const RopeConfig& rope, double factor) {
+  double wanted = rope.attention_factor;
+  if (wanted == 0 && rope.mscale != 0 && rope.mscale_all_dim != 0)
+    wanted = get_mscale(factor, rope.mscale) / get_mscale(factor, rope.mscale_all_dim);
+  return wanted == 0 ? 1 : wanted / get_mscale(factor, 1);
+}
+
+double longrope_attention(const RopeConfig& rope, double factor, double original) {
+  if (rope.attention_factor != 0) return rope.attention_factor;
+  return factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(original));
+}
+
+void write_scaling(const ModelConfig& config, const std::string& prefix, GgufMetadata& metadata) {
   const RopeConfig& rope = config.rope;
   const auto number = [&](const char* name, double value) {
     metadata.set(prefix + name, GgufValue::f32(static_cast<float>(value)));
   };
-  metadata.set(prefix + "rope.dimension_count",
-               GgufValue::u32(static_cast<std::uint32_t>(config.head_dim)));
-  number("rope.freq_base", rope.theta);
-  if (rope.scaling == Scaling::none || rope.scaling == Scaling::llama3) return;
-  require<NotSupported>(rope.scaling != Scaling::dynamic,
-                        "writing GGUF: it has no dynamic rotary scaling; a Hugging Face folder "
-                        "keeps it");
-  const char* type = rope.scaling == Scaling::linear
-                         ? "linear"
-                         : (rope.scaling == Scaling::yarn ? "yarn" : "longrope");
-  metadata.set(prefix + "rope.scaling.type", GgufValue::string(type));
-  number("rope.scaling.factor", rope.factor);
+  const std::size_t original =
+      rope.original_max_positions == 0 ? config.max_positions : rope.original_max_positions;
+  const double factor =
+      rope.factor != 0 ? rope.factor
+                       : static_cast<double>(config.max_positions) / static_cast<double>(original);
+  number("rope.scaling.factor", factor);
   metadata.set(prefix + "rope.scaling.original_context_length",
-               GgufValue::u32(static_cast<std::uint32_t>(rope.original_max_positions)));
-  if (rope.scaling == Scaling::yarn) {
+               GgufValue::u32(static_cast<std::uint32_t>(original)));
+  if (rope.scaling == Scaling::linear) {
+    metadata.set(prefix + "rope.scaling.type", GgufValue::string("linear"));
+  } else if (rope.scaling == Scaling::longrope) {
+    metadata.set(prefix + "rope.scaling.type", GgufValue::string("longrope"));
+    number("rope.scaling.attn_factor",
+           longrope_attention(rope, factor, static_cast<double>(original)));
+  } else {
+    require<NotSupported>(rope.truncate, "writing GGUF: it has no yarn without truncation");
+    metadata.set(prefix + "rope.scaling.type", GgufValue::string("yarn"));
+    number("rope.scaling.attn_factor", yarn_attention(rope, factor));
     if (rope.beta_fast != 32) number("rope.scaling.yarn_beta_fast", rope.beta_fast);
     if (rope.beta_slow != 1) number("rope.scaling.yarn_beta_slow", rope.beta_slow);
-    const double derived = rope.factor <= 1 ? 1 : 0.1 * std::log(rope.factor) + 1;
-    if (rope.attention_factor != 0)
-      number("rope.scaling.attn_factor", rope.attention_factor / derived);
-  } else if (rope.scaling == Scaling::longrope) {
-    const double ratio = rope.factor;
-    const double derived =
-        ratio <= 1 ? 1
-                   : std::sqrt(1 + std::log(ratio) /
-                                       std::log(static_cast<double>(rope.original_max_positions)));
-    number("rope.scaling.attn_factor",
-           rope.attention_factor == 0 ? derived : rope.attention_factor);
   }
+}
+
+void write_rope(const ModelConfig& config, const std::string& prefix, GgufMetadata& metadata) {
+  metadata.set(prefix + "rope.dimension_count",
+               GgufValue::u32(static_cast<std::uint32_t>(config.head_dim)));
+  metadata.set(prefix + "rope.freq_base", GgufValue::f32(static_cast<float>(config.rope.theta)));
+  const Scaling scaling = config.rope.scaling;
+  require<NotSupported>(scaling != Scaling::dynamic,
+                        "writing GGUF: it has no dynamic rotary scaling; a Hugging Face folder "
+                        "keeps it");
+  // llama3's is in rope_freqs.weight.
+  if (scaling != Scaling::none && scaling != Scaling::llama3)
+    write_scaling(config, prefix, metadata);
 }
 
 }  // namespace
@@ -251,6 +271,8 @@ void config_to_gguf(const ModelConfig& config, GgufMetadata& metadata) {
   size("attention.head_count_kv", config.kv_heads);
   size("attention.key_length", config.head_dim);
   size("attention.value_length", config.head_dim);
+  require<NotSupported>(config.sliding_window == 0 || config.first_sliding_layer == 0,
+                        "writing GGUF: it has no window for some layers only");
   if (config.sliding_window != 0) size("attention.sliding_window", config.sliding_window);
   metadata.set(prefix + "attention.layer_norm_rms_epsilon",
                GgufValue::f32(static_cast<float>(config.rms_epsilon)));

@@ -1,5 +1,6 @@
 #include "libquant/checkpoint/hf_checkpoint.h"
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>

@@ -56,34 +56,46 @@ void read_heads(const JsonFields& fields, const Family& family, ModelConfig& con
   }
 }
 
-// Layers of different attention are refused: ModelConfig has one window for all.
-std::size_t read_sliding_window(const JsonFields& fields, const Family& family,
-                                std::size_t layers) {
-  const Json* window = fields.find("sliding_window");
-  const bool opt_in = family.hf_model_type == "qwen2" || family.hf_model_type == "qwen3";
-  bool sliding = window != nullptr && family.hf_model_type != "llama" &&
-                 (!opt_in || fields.flag_or("use_sliding_window", false));
-  if (const Json* types = fields.find("layer_types"); types != nullptr && opt_in) {
-    const auto& list = types->as_array(fields.where("layer_types"));
-    require<FormatError>(list.size() == layers, "{} has {} entries, num_hidden_layers is {}",
-                         fields.where("layer_types"), list.size(), layers);
-    const auto slides = std::count(list.begin(), list.end(), Json("sliding_attention"));
-    const auto full = std::count(list.begin(), list.end(), Json("full_attention"));
-    require<NotSupported>(slides == 0 || full == 0, "{} mixes full and sliding attention",
-                          fields.where("layer_types"));
-    require<NotSupported>(slides + full == static_cast<std::ptrdiff_t>(layers),
-                          "{} has other types than full_attention and sliding_attention",
-                          fields.where("layer_types"));
-    sliding = sliding && slides != 0;
-  } else if (sliding && opt_in) {
-    const Json* key = fields.find("max_window_layers");
-    const std::int64_t full = key == nullptr ? 28 : key->as_int(fields.where("max_window_layers"));
-    require<NotSupported>(full <= 0 || full >= static_cast<std::int64_t>(layers),
-                          "{} is {}: full attention in some layers only",
-                          fields.where("max_window_layers"), full);
-    sliding = full <= 0;
+bool is_qwen(const Family& family) {
+  return family.hf_model_type == "qwen2" || family.hf_model_type == "qwen3";
+}
+
+// layer_types must be full attention first, sliding after: that is all that ModelConfig can say.
+std::size_t first_sliding(const Json& types, const std::string& where, std::size_t layers) {
+  const auto& list = types.as_array(where);
+  require<FormatError>(list.size() == layers, "{} has {} entries, num_hidden_layers is {}", where,
+                       list.size(), layers);
+  std::size_t first = layers;
+  for (std::size_t i = 0; i < layers; ++i) {
+    const std::string& type = list[i].as_string(where);
+    require<NotSupported>(type == "full_attention" || type == "sliding_attention",
+                          "{} names {}; libquant computes full_attention and sliding_attention",
+                          where, type);
+    if (type == "sliding_attention") first = std::min(first, i);
+    require<NotSupported>(i < first || type == "sliding_attention",
+                          "{}: layer {} has full attention after a sliding one", where, i);
   }
-  return sliding ? fields.size("sliding_window") : 0;
+  return first;
+}
+
+void read_sliding_window(const JsonFields& fields, const Family& family, ModelConfig& config) {
+  const bool has_window = family.hf_model_type == "mistral" ||
+                          (is_qwen(family) && fields.flag_or("use_sliding_window", false));
+  if (!has_window || fields.find("sliding_window") == nullptr) return;
+  std::size_t first = 0;
+  if (is_qwen(family)) {
+    if (const Json* types = fields.find("layer_types")) {
+      first = first_sliding(*types, fields.where("layer_types"), config.layers);
+    } else if (const Json* full = fields.find("max_window_layers")) {
+      const std::int64_t count = full->as_int(fields.where("max_window_layers"));
+      first = count <= 0 ? 0 : static_cast<std::size_t>(count);
+    } else {
+      first = 28;  // the class default of both families
+    }
+  }
+  if (first >= config.layers) return;
+  config.sliding_window = fields.size("sliding_window");
+  config.first_sliding_layer = first;
 }
 
 }  // namespace
@@ -117,14 +129,14 @@ ModelConfig config_from_json(const Json& json, std::string_view source) {
   config.layers = fields.size("num_hidden_layers");
   read_heads(fields, family, config);
   config.max_positions = fields.size("max_position_embeddings");
-  config.sliding_window = read_sliding_window(fields, family, config.layers);
+  read_sliding_window(fields, family, config);
   config.rms_epsilon = fields.number_or("rms_norm_eps", 1e-6);
   config.tied_embeddings = fields.flag_or("tie_word_embeddings", false);
   config.attention_bias = fields.flag_or("attention_bias", family.default_attention_bias);
   config.output_bias = config.attention_bias && family.output_bias_follows;
   config.mlp_bias = fields.flag_or("mlp_bias", false);
   config.qk_norm = family.qk_norm;
-  config.rope = rope_from_json(json, config.max_positions, source);
+  config.rope = rope_from_json(json, source);
   check_config(config);
   return config;
 }
@@ -150,11 +162,11 @@ Json config_to_json(const ModelConfig& config, const TokenizerSpec& tokenizer, D
   if (family->hf_model_type == "llama") json.set("mlp_bias", config.mlp_bias);
   if (family->hf_model_type == "mistral") {
     json.set("sliding_window", config.sliding_window == 0 ? Json() : Json(config.sliding_window));
-  } else if (family->hf_model_type != "llama") {
+  } else if (is_qwen(*family)) {
     json.set("use_sliding_window", config.sliding_window != 0);
     if (config.sliding_window != 0) {
       json.set("sliding_window", config.sliding_window);
-      json.set("max_window_layers", 0);
+      json.set("max_window_layers", config.first_sliding_layer);
     }
   }
   rope_to_json(config, json);

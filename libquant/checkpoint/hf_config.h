@@ -22,7 +22,7 @@ ModelConfig config_from_json(const Json& json, std::string_view source);
 Json config_to_json(const ModelConfig& config, const TokenizerSpec& tokenizer, DType dtype);
 
 /// The rotary embedding: rope_theta and rope_scaling, or transformers 5's rope_parameters.
-RopeConfig rope_from_json(const Json& json, std::size_t max_positions, std::string_view source);
+RopeConfig rope_from_json(const Json& json, std::string_view source);
 void rope_to_json(const ModelConfig& config, Json& json);
 
 /// "float32", "float16", "bfloat16".

@@ -43,38 +43,79 @@ std::vector<double> factors(const JsonFields& rope, std::string_view key) {
   return values;
 }
 
-double get_mscale(double factor, double mscale) {
-  return factor <= 1 ? 1 : 0.1 * mscale * std::log(factor) + 1;
-}
-
 void read_yarn(const JsonFields& rope, RopeConfig& config) {
-  require<NotSupported>(rope.flag_or("truncate", true),
-                        "{} is false; libquant computes yarn with "
-                        "truncated correction ranges",
-                        rope.where("truncate"));
-  // transformers takes 0 for "not set" here.
+  // transformers takes 0 for "not given" here.
   if (const double fast = rope.number_or("beta_fast", 0); fast != 0) config.beta_fast = fast;
   if (const double slow = rope.number_or("beta_slow", 0); slow != 0) config.beta_slow = slow;
-  const double mscale = rope.number_or("mscale", 0);
-  const double all_dim = rope.number_or("mscale_all_dim", 0);
-  if (config.attention_factor == 0 && mscale != 0 && all_dim != 0)
-    config.attention_factor =
-        get_mscale(config.factor, mscale) / get_mscale(config.factor, all_dim);
+  config.mscale = rope.number_or("mscale", 0);
+  config.mscale_all_dim = rope.number_or("mscale_all_dim", 0);
+  config.truncate = rope.flag_or("truncate", true);
 }
 
-void read_factor(const JsonFields& rope, std::size_t max_positions, RopeConfig& config) {
-  const bool derived = config.scaling == Scaling::yarn || config.scaling == Scaling::longrope;
-  config.factor =
-      derived ? rope.number_or("factor", static_cast<double>(max_positions) /
-                                             static_cast<double>(config.original_max_positions))
-              : rope.number("factor");
-  require<FormatError>(config.factor > 0, "{} is {}, expected a positive number",
-                       rope.where("factor"), config.factor);
+void read_llama3(const JsonFields& rope, RopeConfig& config) {
+  config.low_frequency_factor = rope.number("low_freq_factor");
+  config.high_frequency_factor = rope.number("high_freq_factor");
+  require<FormatError>(
+      0 < config.low_frequency_factor && config.low_frequency_factor < config.high_frequency_factor,
+      "{} is {} and high_freq_factor {}: expected 0 < low < high", rope.where("low_freq_factor"),
+      config.low_frequency_factor, config.high_frequency_factor);
+}
+
+void read_scaling(const JsonFields& top, const JsonFields& rope, RopeConfig& config) {
+  if (config.scaling != Scaling::linear && config.scaling != Scaling::dynamic)
+    config.original_max_positions = top.size_or(
+        "original_max_position_embeddings", rope.size_or("original_max_position_embeddings", 0));
+  const bool may_derive = config.scaling == Scaling::yarn || config.scaling == Scaling::longrope;
+  config.factor = may_derive ? rope.number_or("factor", 0) : rope.number("factor");
+  require<FormatError>(config.factor > 0 || (may_derive && rope.find("factor") == nullptr),
+                       "{} is {}, expected a positive number", rope.where("factor"), config.factor);
+  config.attention_factor = rope.number_or("attention_factor", 0);
+  require<FormatError>(config.attention_factor >= 0, "{} is {}, expected a positive number",
+                       rope.where("attention_factor"), config.attention_factor);
+  if (config.scaling == Scaling::llama3) read_llama3(rope, config);
+  if (config.scaling == Scaling::yarn) read_yarn(rope, config);
+  if (config.scaling == Scaling::longrope) {
+    config.short_factors = factors(rope, "short_factor");
+    config.long_factors = factors(rope, "long_factor");
+  }
+}
+
+Json list_of(const std::vector<double>& values) {
+  Json::Array array;
+  for (const double value : values) array.emplace_back(value);
+  return Json(std::move(array));
+}
+
+Json scaling_to_json(const RopeConfig& config) {
+  Json rope;
+  for (const auto& [name, scaling] : kScalings)
+    if (scaling == config.scaling && name != "su") rope.set("rope_type", name);
+  const auto optional = [&rope](const char* key, double value, double unset) {
+    if (value != unset) rope.set(key, value);
+  };
+  optional("factor", config.factor, 0);
+  if (config.original_max_positions != 0)
+    rope.set("original_max_position_embeddings", config.original_max_positions);
+  optional("attention_factor", config.attention_factor, 0);
+  if (config.scaling == Scaling::llama3) {
+    rope.set("low_freq_factor", config.low_frequency_factor);
+    rope.set("high_freq_factor", config.high_frequency_factor);
+  } else if (config.scaling == Scaling::yarn) {
+    rope.set("beta_fast", config.beta_fast);
+    rope.set("beta_slow", config.beta_slow);
+    optional("mscale", config.mscale, 0);
+    optional("mscale_all_dim", config.mscale_all_dim, 0);
+    if (!config.truncate) rope.set("truncate", false);
+  } else if (config.scaling == Scaling::longrope) {
+    rope.set("short_factor", list_of(config.short_factors));
+    rope.set("long_factor", list_of(config.long_factors));
+  }
+  return rope;
 }
 
 }  // namespace
 
-RopeConfig rope_from_json(const Json& json, std::size_t max_positions, std::string_view source) {
+RopeConfig rope_from_json(const Json& json, std::string_view source) {
   const JsonFields top(json, source);
   const Json* parameters = top.find("rope_scaling");
   std::string where = std::string(source) + ": rope_scaling";
@@ -98,30 +139,7 @@ RopeConfig rope_from_json(const Json& json, std::size_t max_positions, std::stri
     require<NotSupported>(rope.find(layer_type) == nullptr,
                           "{}: rotary embeddings that differ between layers", where);
   config.scaling = scaling_of(rope);
-  if (config.scaling == Scaling::none) return config;
-
-  const std::size_t inner = rope.size_or("original_max_position_embeddings", max_positions);
-  config.original_max_positions = config.scaling == Scaling::dynamic
-                                      ? max_positions
-                                      : top.size_or("original_max_position_embeddings", inner);
-  read_factor(rope, max_positions, config);
-  config.attention_factor = rope.number_or("attention_factor", 0);
-  require<FormatError>(config.attention_factor >= 0, "{} is {}, expected a positive number",
-                       rope.where("attention_factor"), config.attention_factor);
-  if (config.scaling == Scaling::llama3) {
-    config.low_frequency_factor = rope.number("low_freq_factor");
-    config.high_frequency_factor = rope.number("high_freq_factor");
-    require<FormatError>(0 < config.low_frequency_factor &&
-                             config.low_frequency_factor < config.high_frequency_factor,
-                         "{} {} and high_freq_factor {}: expected 0 < low < high",
-                         rope.where("low_freq_factor"), config.low_frequency_factor,
-                         config.high_frequency_factor);
-  } else if (config.scaling == Scaling::yarn) {
-    read_yarn(rope, config);
-  } else if (config.scaling == Scaling::longrope) {
-    config.short_factors = factors(rope, "short_factor");
-    config.long_factors = factors(rope, "long_factor");
-  }
+  if (config.scaling != Scaling::none) read_scaling(top, rope, config);
   return config;
 }
 
@@ -129,35 +147,7 @@ void rope_to_json(const ModelConfig& model, Json& json) {
   const RopeConfig config =
       model.rope.frequency_factors.empty() ? model.rope : llama3_from_factors(model);
   json.set("rope_theta", config.theta);
-  if (config.scaling == Scaling::none) {
-    json.set("rope_scaling", Json());
-    return;
-  }
-  Json rope;
-  for (const auto& [name, scaling] : kScalings)
-    if (scaling == config.scaling && name != "su") rope.set("rope_type", name);
-  rope.set("factor", config.factor);
-  if (config.scaling != Scaling::linear && config.scaling != Scaling::dynamic)
-    rope.set("original_max_position_embeddings", config.original_max_positions);
-  if (config.scaling == Scaling::llama3) {
-    rope.set("low_freq_factor", config.low_frequency_factor);
-    rope.set("high_freq_factor", config.high_frequency_factor);
-  }
-  if (config.scaling == Scaling::yarn) {
-    rope.set("beta_fast", config.beta_fast);
-    rope.set("beta_slow", config.beta_slow);
-  }
-  if (config.attention_factor != 0) rope.set("attention_factor", config.attention_factor);
-  const auto list = [](const std::vector<double>& values) {
-    Json::Array array;
-    for (const double value : values) array.emplace_back(value);
-    return Json(std::move(array));
-  };
-  if (config.scaling == Scaling::longrope) {
-    rope.set("short_factor", list(config.short_factors));
-    rope.set("long_factor", list(config.long_factors));
-  }
-  json.set("rope_scaling", std::move(rope));
+  json.set("rope_scaling", config.scaling == Scaling::none ? Json() : scaling_to_json(config));
 }
 
 }  // namespace libquant

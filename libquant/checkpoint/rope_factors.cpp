@@ -11,7 +11,8 @@ namespace libquant {
 
 std::vector<double> llama3_factors(const ModelConfig& config) {
   const RopeConfig& rope = config.rope;
-  const auto original = static_cast<double>(rope.original_max_positions);
+  const auto original = static_cast<double>(
+      rope.original_max_positions == 0 ? config.max_positions : rope.original_max_positions);
   std::vector<double> factors(config.head_dim / 2);
   for (std::size_t i = 0; i < factors.size(); ++i) {
     const double exponent = 2.0 * static_cast<double>(i) / static_cast<double>(config.head_dim);
