@@ -46,6 +46,7 @@ NamePattern::NamePattern(std::string_view pattern, std::string_view where)
 }
 
 NamePattern::NamePattern(NamePattern&&) noexcept = default;
+NamePattern& NamePattern::operator=(NamePattern&&) noexcept = default;
 NamePattern::~NamePattern() = default;
 
 bool NamePattern::matches(std::string_view name) const {

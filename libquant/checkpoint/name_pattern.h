@@ -13,6 +13,7 @@ class NamePattern {
   /// FormatError naming `where` for a pattern that PCRE2 does not take.
   NamePattern(std::string_view pattern, std::string_view where);
   NamePattern(NamePattern&&) noexcept;
+  NamePattern& operator=(NamePattern&&) noexcept;
   ~NamePattern();
 
   /// FormatError when matching takes absurdly long.
