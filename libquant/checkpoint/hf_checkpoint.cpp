@@ -122,7 +122,6 @@ void add_readers(const SafetensorsFolder& folder, const PackedFormat* packed,
 // transformers >= 4.50 may keep the template in a file of its own.
 TokenizerSpec read_tokenizer(const fs::path& folder) {
   const fs::path file = folder / "tokenizer.json";
-  require<FormatError>(fs::exists(file), "{} has no tokenizer.json", folder.string());
   const fs::path config = folder / "tokenizer_config.json";
   TokenizerSpec spec = tokenizer_from_json(Json::parse_file(file),
                                            fs::exists(config) ? Json::parse_file(config) : Json());
@@ -156,7 +155,8 @@ std::unique_ptr<Checkpoint> open_hf_folder(const fs::path& folder) {
     if (fs::exists(folder / name)) content.source_files.tokenizer_files.push_back(folder / name);
   if (fs::exists(folder / "generation_config.json"))
     content.generation_config = Json::parse_file(folder / "generation_config.json");
-  content.read_tokenizer = [folder] { return read_tokenizer(folder); };
+  if (fs::exists(folder / "tokenizer.json"))
+    content.read_tokenizer = [folder] { return read_tokenizer(folder); };
   return std::make_unique<StoredCheckpoint>(std::move(content));
 }
 

@@ -134,6 +134,7 @@ std::string StoredCheckpoint::type_name() const {
 }
 
 const TokenizerSpec& StoredCheckpoint::tokenizer() const {
+  require<FormatError>(content_.read_tokenizer != nullptr, "the model has no tokenizer.json");
   std::call_once(tokenizer_once_, [this] { tokenizer_ = content_.read_tokenizer(); });
   return tokenizer_;
 }
@@ -144,7 +145,7 @@ std::string StoredCheckpoint::content_hash() const {
   const std::vector<double> factors = std::exchange(config.rope.frequency_factors, {});
   hash_text(hasher, config_to_json(config, {}, DType::f32).dump());
   hasher.update(std::as_bytes(std::span(factors)));
-  hash_tokenizer(hasher, tokenizer());
+  if (content_.read_tokenizer) hash_tokenizer(hasher, tokenizer());
   for (const TensorSpec& spec : content_.specs) {
     for (const StoredPart& part : reader(spec.name).parts()) {
       hash_text(hasher, part.tensor->name);

@@ -79,8 +79,8 @@ class StoredCheckpoint final : public Checkpoint {
     std::map<std::string, std::unique_ptr<TensorReader>, std::less<>> readers;  ///< one per spec
     SourceFiles source_files;
     Json generation_config;
-    std::function<TokenizerSpec()> read_tokenizer;
-    std::shared_ptr<const void> files;  ///< keeps the maps open
+    std::function<TokenizerSpec()> read_tokenizer;  ///< empty when there is no tokenizer
+    std::shared_ptr<const void> files;              ///< keeps the maps open
   };
   explicit StoredCheckpoint(Content content) : content_(std::move(content)) {}
 
