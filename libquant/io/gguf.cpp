@@ -9,7 +9,7 @@ GgufFile::GgufFile(const std::filesystem::path& path) : file_(path) {
   GgufContents contents = parse_gguf(file_.bytes(), path.string());
   metadata_ = std::move(contents.metadata);
   tensors_ = std::move(contents.tensors);
-  by_name_ = order_by_name(tensors_);
+  by_name_ = std::move(contents.by_name);
 }
 
 const StoredTensor* GgufFile::find(std::string_view name) const noexcept {

@@ -251,6 +251,8 @@ GgufContents parse_gguf(std::span<const std::byte> bytes, std::string_view sourc
 
   contents.tensors.reserve(tensors);
   for (PlacedTensor& tensor : placed) contents.tensors.push_back(std::move(tensor.tensor));
+  contents.by_name = order_by_name(contents.tensors);
+  require_unique_names(contents.tensors, contents.by_name, source);
   return contents;
 }
 

@@ -14,6 +14,7 @@ namespace libquant {
 struct GgufContents {
   GgufMetadata metadata;
   std::vector<StoredTensor> tensors;
+  std::vector<std::size_t> by_name;  ///< their positions in the order of their names, all different
 };
 
 /// GgufFile without the file, so that the fuzzer can hand over bytes whose end the address

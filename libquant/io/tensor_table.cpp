@@ -13,15 +13,17 @@ std::optional<std::size_t> tensor_bytes(DType type, std::span<const std::size_t>
   const DTypeTraits& facts = traits(type);
   const std::size_t cols = shape.empty() ? 1 : shape.back();
   if (cols % facts.block_elements != 0) return std::nullopt;
+  // Zero extents are left out, so that no part of the shape can overflow either.
+  constexpr std::size_t kMax = std::numeric_limits<std::size_t>::max();
   std::size_t elements = 1;
+  bool empty = false;
   for (const std::size_t extent : shape) {
-    if (extent != 0 && elements > std::numeric_limits<std::size_t>::max() / extent)
-      return std::nullopt;
-    elements *= extent;
+    empty = empty || extent == 0;
+    if (elements > kMax / std::max<std::size_t>(extent, 1)) return std::nullopt;
+    elements *= std::max<std::size_t>(extent, 1);
   }
-  const std::size_t blocks = elements / facts.block_elements;
-  if (blocks > std::numeric_limits<std::size_t>::max() / facts.block_bytes) return std::nullopt;
-  return blocks * facts.block_bytes;
+  if (elements / facts.block_elements > kMax / facts.block_bytes) return std::nullopt;
+  return empty ? 0 : elements / facts.block_elements * facts.block_bytes;
 }
 
 std::vector<std::size_t> order_by_name(const std::vector<StoredTensor>& tensors) {

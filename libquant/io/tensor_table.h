@@ -12,8 +12,8 @@
 
 namespace libquant {
 
-/// Bytes of a tensor, or empty where the count does not fit size_t or the last dimension is no
-/// multiple of the type's block.
+/// Bytes of a tensor, or empty where the last dimension is no multiple of the type's block or the
+/// product of any dimensions, in elements or bytes, does not fit size_t (even beside a zero).
 std::optional<std::size_t> tensor_bytes(DType type, std::span<const std::size_t> shape) noexcept;
 
 /// Positions of `tensors` in the order of their names.
