@@ -8,6 +8,7 @@
 #include "libquant/core/rng.h"
 #include "libquant/io/stored_tensor.h"
 #include "tests/support/files.h"
+#include "tests/support/paths.h"
 
 using namespace libquant;
 using namespace libquant::testing;
@@ -15,7 +16,7 @@ using namespace libquant::testing;
 namespace {
 
 std::filesystem::path golden(std::string_view name) {
-  return std::filesystem::path(LIBQUANT_TEST_DIR) / "golden" / "io" / name;
+  return std::filesystem::path(test_folder()) / "golden" / "io" / name;
 }
 
 std::vector<std::uint8_t> random_codes(Rng& rng, std::size_t count, std::uint64_t bound) {

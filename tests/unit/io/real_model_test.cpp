@@ -1,12 +1,16 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "libquant/core/hash.h"
 #include "libquant/io/gguf.h"
 #include "libquant/io/json.h"
+#include "tests/support/files.h"
+#include "tests/support/paths.h"
 #include "tests/support/real_data.h"
 
 using namespace libquant;
-using libquant::testing::demonstration_model;
+using namespace libquant::testing;
 
 namespace {
 
@@ -30,7 +34,7 @@ TEST_CASE("the demonstration model reads as ggml's Python package reads it, to t
   const auto path = demonstration_model();
   if (!path) return;
   const Json want =
-      Json::parse_file(std::filesystem::path(LIBQUANT_TEST_DIR) / "golden" / "io" / "smollm2.json");
+      Json::parse_file(std::filesystem::path(test_folder()) / "golden" / "io" / "smollm2.json");
   const GgufFile file(*path);
 
   const auto& keys = want.at("keys").as_array("keys");
@@ -64,4 +68,19 @@ TEST_CASE("the demonstration model reads as ggml's Python package reads it, to t
           row[3].as_string("hash"));
     CHECK(file.find(tensor.name) == &tensor);
   }
+}
+
+TEST_CASE("the demonstration model written again from what was read is the same file", "[io]") {
+  const auto path = demonstration_model();
+  if (!path) return;
+  const TemporaryFolder folder;
+  const GgufFile file(*path);
+  std::vector<GgufWriter::Entry> entries;
+  for (const StoredTensor& tensor : file.tensors())
+    entries.push_back({tensor.name, tensor.dtype, tensor.shape});
+  GgufWriter writer(folder / "copy.gguf", file.metadata(), entries);
+  for (const StoredTensor& tensor : file.tensors()) writer.append(tensor.bytes);
+  writer.commit();
+  const MappedFile copy(folder / "copy.gguf");
+  CHECK(std::ranges::equal(copy.bytes(), file.file().bytes()));
 }

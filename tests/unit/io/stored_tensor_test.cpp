@@ -9,6 +9,7 @@
 #include "libquant/core/half.h"
 #include "libquant/core/rng.h"
 #include "tests/support/files.h"
+#include "tests/support/paths.h"
 
 using namespace libquant;
 using namespace libquant::testing;
@@ -16,7 +17,7 @@ using namespace libquant::testing;
 namespace {
 
 std::filesystem::path golden(std::string_view name) {
-  return std::filesystem::path(LIBQUANT_TEST_DIR) / "golden" / "io" / name;
+  return std::filesystem::path(test_folder()) / "golden" / "io" / name;
 }
 
 StoredTensor tensor_of(DType type, std::vector<std::size_t> shape,
