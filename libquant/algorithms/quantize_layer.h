@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "libquant/algorithms/metric.h"
 #include "libquant/core/matrix.h"
 #include "libquant/linalg/hessian.h"
 #include "libquant/quant/grid.h"
@@ -16,16 +17,6 @@ namespace libquant {
 enum class Method : std::uint8_t { rtn, gptq };
 std::string_view to_string(Method method) noexcept;
 Method method_from(std::string_view name);
-
-/// Order in which GPTQ visits columns. Groups always stay the contiguous columns of the file, so no
-/// order needs g_idx.
-enum class ActOrder : std::uint8_t {
-  none,        ///< as stored
-  group,       ///< by diag(H), descending, inside each group; groups by their largest entry
-  static_all,  ///< all columns by diag(H), descending; group parameters fitted up front
-};
-std::string_view to_string(ActOrder order) noexcept;
-ActOrder act_order_from(std::string_view name);
 
 /// Everything that decides the codes of one layer.
 struct LayerOptions {
@@ -42,7 +33,7 @@ struct LayerOptions {
 struct LayerReport {
   double error = 0;
   double rtn_error = 0;  ///< of round-to-nearest with the same grid and clip, same measure
-  double damping = 0;    ///< used, after the ladder
+  double damping = 0;    ///< used, after the ladder; 0 for rtn
   int damping_attempts = 0;
   std::size_t tokens = 0;
   std::size_t dead_columns = 0;
@@ -56,10 +47,15 @@ struct LayerResult {
   LayerReport report;
 };
 
-/// Quantizes W[outputs x inputs]. `hessian` (size = inputs) may be null for rtn; for gptq it is
-/// required. When H cannot be factored even with the last step of the damping ladder the layer is
-/// rounded to nearest and the report says so. Deterministic at any thread count.
-/// Throws InvalidArgument for non-finite weights or shapes that do not fit, naming `tensor`.
+/// Quantizes W[outputs x inputs] under the metric's quadratic form (its size = inputs). Make one
+/// Metric for all layers with the same inputs: it keeps the factor. When the metric cannot be
+/// factored even with the last step of the damping ladder, or the solution is not finite, the layer
+/// is rounded to nearest and `report.fallback` says so. Deterministic at any thread count. Throws
+/// InvalidArgument, naming `tensor`, for weights that are not finite or too large for the scheme's
+/// stored scale, and for shapes and options that do not fit.
+LayerResult quantize_layer(ConstMatrixView weights, Metric& metric, const LayerOptions& options,
+                           std::string_view tensor);
+/// The same under S = H. `hessian` may be null for rtn; for gptq it is required.
 LayerResult quantize_layer(ConstMatrixView weights, const Hessian* hessian,
                            const LayerOptions& options, std::string_view tensor);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "libquant/core/matrix.h"
+#include "libquant/quant/grid.h"
 #include "libquant/quant/scheme.h"
 
 namespace libquant {
@@ -27,8 +28,13 @@ struct QuantizedMatrix {
   std::size_t group(std::size_t col) const noexcept {
     return group_of.empty() ? col / scheme.columns_per_group(cols) : group_of[col];
   }
-  /// The value of one code of group `g` in row `r`; the only place that turns codes into numbers.
+  /// The value of one code of group `g` in row `r`:
+  /// scale * code + offset, in double, rounded once to float.
   float value(std::size_t r, std::size_t g, std::uint8_t code) const noexcept;
+  /// Value of code 0 of group `g` in row `r`: -scale * zero (exact), or the minimum.
+  double offset(std::size_t r, std::size_t g) const noexcept;
+  GroupParameters parameters(std::size_t r, std::size_t g) const noexcept;
+  void set_parameters(std::size_t r, std::size_t g, const GroupParameters& parameters) noexcept;
 
   friend bool operator==(const QuantizedMatrix&, const QuantizedMatrix&) = default;
 };

@@ -49,5 +49,11 @@ void check_scheme(const Scheme& scheme, std::size_t cols, std::string_view tenso
 
 /// `value` rounded to the type and back. Used wherever a scale or minimum is chosen.
 float round_to(ScaleType type, float value) noexcept;
+/// Ends of a type's positive range, subnormals included.
+float largest_finite(ScaleType type) noexcept;
+float smallest_positive(ScaleType type) noexcept;
+/// Largest |weight| that the scheme can hold whatever the rest of its group is: beyond it a scale
+/// or minimum would overflow its stored type.
+double largest_weight(const Scheme& scheme) noexcept;
 
 }  // namespace libquant

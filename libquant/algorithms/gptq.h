@@ -1,0 +1,30 @@
+#pragma once
+
+#include <span>
+
+#include "libquant/algorithms/metric.h"
+#include "libquant/core/matrix.h"
+#include "libquant/quant/grid.h"
+#include "libquant/quant/quantized_matrix.h"
+#include "libquant/quant/scheme.h"
+
+namespace libquant {
+
+struct GptqOptions {
+  Scheme scheme;
+  ClipSearch clip;
+  /// Group parameters are fitted before the first column, on the weights as given (needed where
+  /// the order interleaves groups), instead of on the columns as already updated.
+  bool static_groups = false;
+  std::size_t block_columns = 128;  ///< rounded up to whole groups
+};
+
+/// GPTQ (Frantar et al. 2022, algorithm 1) in double: columns in the factor's order; the error of
+/// each is spread over the later ones by rows of U, within a block at once and beyond it by one
+/// matrix product. Groups never straddle a block, so their parameters see every earlier update.
+/// `importance` (empty, or one per column as stored) weights the clip search. Threads over rows;
+/// the same bytes at any count. Weights must be finite and the factor not failed.
+QuantizedMatrix gptq(ConstMatrixView weights, const Factor& factor,
+                     std::span<const double> importance, const GptqOptions& options);
+
+}  // namespace libquant

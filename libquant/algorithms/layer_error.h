@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "libquant/algorithms/metric.h"
+#include "libquant/core/matrix.h"
+#include "libquant/quant/quantized_matrix.h"
+
+namespace libquant {
+
+/// sum_r d_r S d_r^T over the rows of D[rows x size], in double; S from its lower triangle.
+double quadratic_form(std::span<const double> lower, std::size_t size, const double* d,
+                      std::size_t rows);
+
+/// tr((Q-W) S (Q-W)^T), or |Q-W|^2 without a metric. Q is what a reader of the file gets (fp32).
+double layer_error(ConstMatrixView weights, const QuantizedMatrix& matrix, const Metric* metric);
+/// tr(W S W^T), or |W|^2: what errors are reported relative to.
+double layer_norm(ConstMatrixView weights, const Metric* metric);
+
+}  // namespace libquant

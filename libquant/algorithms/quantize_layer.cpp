@@ -1,0 +1,134 @@
+#include "libquant/algorithms/quantize_layer.h"
+
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "libquant/algorithms/gptq.h"
+#include "libquant/algorithms/layer_error.h"
+#include "libquant/algorithms/rtn.h"
+#include "libquant/core/error.h"
+
+namespace libquant {
+namespace {
+
+void check_weights(ConstMatrixView weights, const Scheme& scheme, std::string_view tensor) {
+  require(weights.rows > 0 && weights.stride >= weights.cols, "{}: a matrix of {} x {} (stride {})",
+          tensor, weights.rows, weights.cols, weights.stride);
+  const double largest = largest_weight(scheme);
+  for (std::size_t r = 0; r < weights.rows; ++r)
+    for (std::size_t c = 0; c < weights.cols; ++c) {
+      const float value = weights.row(r)[c];
+      require(std::isfinite(value), "{}: the weight at row {}, column {} is {}", tensor, r, c,
+              value);
+      require(std::abs(double{value}) <= largest,
+              "{}: the weight {} at row {}, column {} is too large for {}: at most {}", tensor,
+              value, r, c, to_string(scheme), largest);
+    }
+}
+
+void check_options(const LayerOptions& options) {
+  check_clip(options.clip);
+  require(options.damping >= 0 && options.damping < 1, "damping {}: expected 0 <= damping < 1",
+          options.damping);
+  require(options.block_columns > 0 && options.block_columns <= 8192,
+          "GPTQ block of {} columns: expected 1 to 8192", options.block_columns);
+}
+
+double relative(double error, double norm) { return norm > 0 ? error / norm : 0; }
+
+class Layer {
+ public:
+  Layer(ConstMatrixView weights, Metric* metric, const LayerOptions& options)
+      : weights_(weights), metric_(metric), options_(options) {
+    if (options.clip.weighted && metric != nullptr) importance_ = metric->diagonal();
+  }
+
+  LayerResult run() {
+    LayerResult result;
+    result.matrix = round_to_nearest(weights_, importance_, options_.scheme, options_.clip);
+    LayerReport& report = result.report;
+    if (metric_ != nullptr) {
+      report.tokens = metric_->tokens();
+      report.dead_columns = metric_->dead_columns();
+    }
+    const double norm = layer_norm(weights_, metric_);
+    report.error = report.rtn_error = relative(layer_error(weights_, result.matrix, metric_), norm);
+    if (options_.method == Method::gptq) solve(norm, result);
+    return result;
+  }
+
+ private:
+  void solve(double norm, LayerResult& result) {
+    LayerReport& report = result.report;
+    const Factor& factor = metric_->factor(
+        options_.act_order, options_.scheme.columns_per_group(weights_.cols), options_.damping);
+    report.damping = factor.damping;
+    report.damping_attempts = factor.attempts;
+    if (factor.upper.empty()) {
+      report.fallback = factor.failure;
+      return;
+    }
+    QuantizedMatrix solved = gptq(weights_, factor, importance_,
+                                  {.scheme = options_.scheme,
+                                   .clip = options_.clip,
+                                   .static_groups = options_.act_order == ActOrder::static_all,
+                                   .block_columns = options_.block_columns});
+    const double error = relative(layer_error(weights_, solved, metric_), norm);
+    if (!std::isfinite(error)) {
+      report.fallback = "the solution is not finite";
+      return;
+    }
+    report.error = error;
+    result.matrix = std::move(solved);
+  }
+
+  ConstMatrixView weights_;
+  Metric* metric_;
+  const LayerOptions& options_;
+  std::span<const double> importance_;
+};
+
+LayerResult checked_run(ConstMatrixView weights, Metric* metric, const LayerOptions& options,
+                        std::string_view tensor) {
+  const auto start = std::chrono::steady_clock::now();
+  check_scheme(options.scheme, weights.cols, tensor);
+  check_options(options);
+  check_weights(weights, options.scheme, tensor);
+  require(metric != nullptr || options.method == Method::rtn,
+          "{}: {} needs the second moments of the layer's inputs", tensor,
+          to_string(options.method));
+  require(metric == nullptr || metric->size() == weights.cols,
+          "{}: {} columns, but the second moments are of {} inputs", tensor, weights.cols,
+          metric == nullptr ? 0 : metric->size());
+  LayerResult result = Layer(weights, metric, options).run();
+  result.report.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+}  // namespace
+
+std::string_view to_string(Method method) noexcept {
+  return method == Method::rtn ? "rtn" : "gptq";
+}
+
+Method method_from(std::string_view name) {
+  for (const auto method : {Method::rtn, Method::gptq})
+    if (name == to_string(method)) return method;
+  fail<InvalidArgument>("method '{}': expected rtn or gptq", name);
+}
+
+LayerResult quantize_layer(ConstMatrixView weights, Metric& metric, const LayerOptions& options,
+                           std::string_view tensor) {
+  return checked_run(weights, &metric, options, tensor);
+}
+
+LayerResult quantize_layer(ConstMatrixView weights, const Hessian* hessian,
+                           const LayerOptions& options, std::string_view tensor) {
+  if (hessian == nullptr) return checked_run(weights, nullptr, options, tensor);
+  Metric metric(*hessian);
+  return checked_run(weights, &metric, options, tensor);
+}
+
+}  // namespace libquant

@@ -1,0 +1,71 @@
+#include "libquant/linalg/hessian.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <limits>
+
+#include "kernels/gemm.h"
+#include "libquant/core/error.h"
+
+namespace libquant {
+namespace {
+
+constexpr std::size_t kChunk = 256;  // the chunk of kernels::syrk_f64_f32
+
+std::size_t count_not_finite(ConstMatrixView x) noexcept {
+  std::size_t count = 0;
+  for (std::size_t r = 0; r < x.rows; ++r) {
+    std::uint32_t bad = 0;
+    for (const float value : x.row(r))
+      bad += (std::bit_cast<std::uint32_t>(value) & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
+    count += bad;
+  }
+  return count;
+}
+
+std::size_t square(std::size_t size) {
+  require(size > 0 && size <= std::numeric_limits<std::size_t>::max() / sizeof(double) / size,
+          "a Hessian of {} x {} cannot be held", size, size);
+  return size * size;
+}
+
+}  // namespace
+
+Hessian::Hessian(std::size_t size) : size_(size), values_(square(size)) {}
+
+void Hessian::add_chunks(const float* x, std::size_t rows, std::size_t stride) const noexcept {
+  kernels::syrk_f64_f32(rows, size_, x, stride, values_.data(), size_);
+}
+
+void Hessian::close_chunk() const noexcept {
+  if (open_ == 0) return;
+  add_chunks(pending_.data(), open_, size_);
+  open_ = 0;
+}
+
+void Hessian::add(ConstMatrixView x) {
+  require(x.cols == size_, "Hessian of {} inputs: {} activations per token were given", size_,
+          x.cols);
+  const std::size_t bad = count_not_finite(x);
+  require<Error>(bad == 0, "Hessian of {} inputs: {} of {} activations are not finite", size_, bad,
+                 x.rows * x.cols);
+  tokens_ += x.rows;
+  while (x.rows > 0) {
+    if (open_ == 0 && x.rows >= kChunk) {
+      const std::size_t whole = x.rows / kChunk * kChunk;
+      add_chunks(x.data, whole, x.stride);
+      x = x.row_range(whole, x.rows - whole);
+      continue;
+    }
+    const std::size_t take = std::min(x.rows, kChunk - open_);
+    pending_.resize(kChunk * size_);
+    for (std::size_t r = 0; r < take; ++r)
+      std::ranges::copy(x.row(r), pending_.data() + (open_ + r) * size_);
+    open_ += take;
+    if (open_ == kChunk) close_chunk();
+    x = x.row_range(take, x.rows - take);
+  }
+}
+
+}  // namespace libquant

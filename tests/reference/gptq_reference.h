@@ -1,0 +1,116 @@
+#pragma once
+
+#include <Eigen/Dense>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <vector>
+
+#include "tests/reference/grid_reference.h"
+
+/// GPTQ as optimal brain surgery defines it: an explicit inverse of the damped H from which every
+/// visited column is eliminated, one column at a time over the whole row. No Cholesky factor, no
+/// blocks; nothing here is shared with the library.
+namespace reference {
+
+enum class Visit { stored, group, all };
+
+struct GptqRules {
+  GridRules grid;
+  std::size_t group = 0;  ///< columns of a group; 0 = the whole row
+  Visit visit = Visit::stored;
+  double damping = 0.01;
+  bool weighted_clip = false;  ///< clip errors weighted by diag(H)
+};
+
+struct GptqResult {
+  std::vector<std::vector<int>> codes;         ///< [row][column as stored]
+  std::vector<std::vector<Grid>> grids;        ///< [row][group as stored]
+  std::vector<std::vector<char>> near_ties;    ///< [row][position in visiting order]
+  std::vector<std::size_t> order;
+};
+
+inline std::vector<std::size_t> visiting(const Eigen::VectorXd& diagonal, Visit visit,
+                                         std::size_t group) {
+  const auto size = static_cast<std::size_t>(diagonal.size());
+  std::vector<std::size_t> order(size);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (visit == Visit::stored) return order;
+  const auto at = [&](std::size_t i) { return diagonal(static_cast<Eigen::Index>(i)); };
+  std::vector<double> first(size);  // sorts groups; a single group when visiting all
+  const std::size_t width = visit == Visit::all || group == 0 ? size : group;
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::size_t begin = i / width * width;
+    for (std::size_t j = begin; j < begin + width; ++j) first[i] = std::max(first[i], at(j));
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    if (a / width == b / width) return at(a) > at(b);
+    return first[a] != first[b] ? first[a] > first[b] : a < b;
+  });
+  return order;
+}
+
+inline GptqResult gptq(const Eigen::MatrixXd& weights, const Eigen::MatrixXd& h,
+                       const GptqRules& rules) {
+  const auto rows = static_cast<std::size_t>(weights.rows());
+  const auto cols = static_cast<std::size_t>(weights.cols());
+  const std::size_t width = rules.group == 0 ? cols : rules.group;
+  GptqResult result;
+  result.order = visiting(h.diagonal(), rules.visit, rules.group);
+  result.codes.assign(rows, std::vector<int>(cols));
+  result.grids.assign(rows, std::vector<Grid>(cols / width));
+  result.near_ties.assign(rows, std::vector<char>(cols));
+
+  Eigen::MatrixXd inverse = h;
+  double mean = 0, live = 0;
+  for (Eigen::Index i = 0; i < h.rows(); ++i)
+    if (h(i, i) != 0) mean += h(i, i), live += 1;
+  mean /= live;
+  for (Eigen::Index i = 0; i < h.rows(); ++i)
+    inverse(i, i) = (h(i, i) == 0 ? mean : h(i, i)) + rules.damping * mean;
+  inverse = inverse.ldlt().solve(Eigen::MatrixXd::Identity(h.rows(), h.cols())).eval();
+
+  Eigen::MatrixXd w = weights;
+  const auto fit_now = [&](std::size_t r, std::size_t g, std::size_t i) {
+    std::vector<double> values, importance;
+    for (std::size_t c = g * width; c < (g + 1) * width; ++c) {
+      values.push_back(w(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(c)));
+      const auto d = static_cast<Eigen::Index>(c);
+      if (rules.weighted_clip) importance.push_back(h(d, d));
+    }
+    const FittedGrid fitted = fit(values, importance, rules.grid);
+    result.grids[r][g] = fitted.grid;
+    if (fitted.near_tie) result.near_ties[r][i] = 1;
+  };
+  if (rules.visit == Visit::all)
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t g = 0; g < cols / width; ++g) fit_now(r, g, 0);
+
+  std::vector<char> started(cols / width);
+  for (std::size_t i = 0; i < cols; ++i) {
+    const auto column = static_cast<Eigen::Index>(result.order[i]);
+    const std::size_t g = result.order[i] / width;
+    const double d = inverse(column, column);
+    for (std::size_t r = 0; r < rows; ++r) {
+      if (rules.visit != Visit::all && started[g] == 0) fit_now(r, g, i);
+      const auto row = static_cast<Eigen::Index>(r);
+      const Grid& grid = result.grids[r][g];
+      const double steps = position(w(row, column), grid, rules.grid);
+      if (std::abs(steps - std::floor(steps) - 0.5) < 1e-9) result.near_ties[r][i] = 1;
+      const int code = code_of(w(row, column), grid, rules.grid);
+      result.codes[r][result.order[i]] = code;
+      const double error = (w(row, column) - value_of(code, grid, rules.grid)) / d;
+      for (std::size_t j = i; j < cols; ++j) {
+        const auto later = static_cast<Eigen::Index>(result.order[j]);
+        w(row, later) -= error * inverse(column, later);
+      }
+    }
+    started[g] = 1;
+    inverse -= (inverse.col(column) * inverse.row(column) / d).eval();
+  }
+  return result;
+}
+
+}  // namespace reference
