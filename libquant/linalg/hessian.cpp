@@ -35,7 +35,9 @@ std::size_t square(std::size_t size) {
 Hessian::Hessian(std::size_t size) : size_(size), values_(square(size)) {}
 
 void Hessian::add_chunks(const float* x, std::size_t rows, std::size_t stride) const noexcept {
-  kernels::syrk_f64_f32(rows, size_, x, stride, values_.data(), size_);
+  for (std::size_t t = 0; t < rows; t += kChunk)
+    kernels::syrk_f64_f32(std::min(kChunk, rows - t), size_, x + t * stride, stride, values_.data(),
+                          size_);
 }
 
 void Hessian::close_chunk() const noexcept {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <Eigen/Dense>
-
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -26,9 +25,9 @@ struct GptqRules {
 };
 
 struct GptqResult {
-  std::vector<std::vector<int>> codes;         ///< [row][column as stored]
-  std::vector<std::vector<Grid>> grids;        ///< [row][group as stored]
-  std::vector<std::vector<char>> near_ties;    ///< [row][position in visiting order]
+  std::vector<std::vector<int>> codes;       ///< [row][column as stored]
+  std::vector<std::vector<Grid>> grids;      ///< [row][group as stored]
+  std::vector<std::vector<char>> near_ties;  ///< [row][position in visiting order]
   std::vector<std::size_t> order;
 };
 
@@ -63,26 +62,28 @@ inline GptqResult gptq(const Eigen::MatrixXd& weights, const Eigen::MatrixXd& h,
   result.grids.assign(rows, std::vector<Grid>(cols / width));
   result.near_ties.assign(rows, std::vector<char>(cols));
 
-  Eigen::MatrixXd inverse = h;
+  // Everything below is in visiting order.
+  std::vector<Eigen::Index> order(result.order.begin(), result.order.end());
+  Eigen::MatrixXd inverse = h(order, order);
+  Eigen::MatrixXd w = weights(Eigen::all, order);
   double mean = 0, live = 0;
   for (Eigen::Index i = 0; i < h.rows(); ++i)
     if (h(i, i) != 0) mean += h(i, i), live += 1;
   mean /= live;
   for (Eigen::Index i = 0; i < h.rows(); ++i)
-    inverse(i, i) = (h(i, i) == 0 ? mean : h(i, i)) + rules.damping * mean;
+    inverse(i, i) = (inverse(i, i) == 0 ? mean : inverse(i, i)) + rules.damping * mean;
   inverse = inverse.ldlt().solve(Eigen::MatrixXd::Identity(h.rows(), h.cols())).eval();
 
-  Eigen::MatrixXd w = weights;
-  const auto fit_now = [&](std::size_t r, std::size_t g, std::size_t i) {
+  const auto fit_now = [&](std::size_t r, std::size_t g, std::size_t now) {
     std::vector<double> values, importance;
-    for (std::size_t c = g * width; c < (g + 1) * width; ++c) {
-      values.push_back(w(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(c)));
-      const auto d = static_cast<Eigen::Index>(c);
-      if (rules.weighted_clip) importance.push_back(h(d, d));
+    for (std::size_t i = 0; i < cols; ++i) {
+      if (result.order[i] / width != g) continue;
+      values.push_back(w(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(i)));
+      if (rules.weighted_clip) importance.push_back(h(order[i], order[i]));
     }
     const FittedGrid fitted = fit(values, importance, rules.grid);
     result.grids[r][g] = fitted.grid;
-    if (fitted.near_tie) result.near_ties[r][i] = 1;
+    if (fitted.near_tie) result.near_ties[r][now] = 1;
   };
   if (rules.visit == Visit::all)
     for (std::size_t r = 0; r < rows; ++r)
@@ -90,25 +91,24 @@ inline GptqResult gptq(const Eigen::MatrixXd& weights, const Eigen::MatrixXd& h,
 
   std::vector<char> started(cols / width);
   for (std::size_t i = 0; i < cols; ++i) {
-    const auto column = static_cast<Eigen::Index>(result.order[i]);
+    const auto at = static_cast<Eigen::Index>(i);
+    const Eigen::Index later = h.cols() - at - 1;
     const std::size_t g = result.order[i] / width;
-    const double d = inverse(column, column);
+    const double d = inverse(at, at);
     for (std::size_t r = 0; r < rows; ++r) {
       if (rules.visit != Visit::all && started[g] == 0) fit_now(r, g, i);
       const auto row = static_cast<Eigen::Index>(r);
       const Grid& grid = result.grids[r][g];
-      const double steps = position(w(row, column), grid, rules.grid);
+      const double steps = position(w(row, at), grid, rules.grid);
       if (std::abs(steps - std::floor(steps) - 0.5) < 1e-9) result.near_ties[r][i] = 1;
-      const int code = code_of(w(row, column), grid, rules.grid);
+      const int code = code_of(w(row, at), grid, rules.grid);
       result.codes[r][result.order[i]] = code;
-      const double error = (w(row, column) - value_of(code, grid, rules.grid)) / d;
-      for (std::size_t j = i; j < cols; ++j) {
-        const auto later = static_cast<Eigen::Index>(result.order[j]);
-        w(row, later) -= error * inverse(column, later);
-      }
+      const double error = (w(row, at) - value_of(code, grid, rules.grid)) / d;
+      w.row(row).tail(later) -= error * inverse.row(at).tail(later);
     }
     started[g] = 1;
-    inverse -= (inverse.col(column) * inverse.row(column) / d).eval();
+    const Eigen::VectorXd column = inverse.col(at).tail(later) / d;
+    inverse.bottomRightCorner(later, later).noalias() -= column * inverse.row(at).tail(later);
   }
   return result;
 }

@@ -70,7 +70,8 @@ inline Grid span_range(double low, double high, const GridRules& rules) {
   Grid grid;
   if (rules.zero == Zero::symmetric) {
     grid.zero = 1 << (rules.bits - 1);
-    grid.scale = round_scale(2 * std::max(std::abs(low), std::abs(high)) / rules.top(), rules.stored);
+    grid.scale =
+        round_scale(2 * std::max(std::abs(low), std::abs(high)) / rules.top(), rules.stored);
   } else if (rules.zero == Zero::asymmetric) {
     low = std::min(low, 0.0);
     high = std::max(high, 0.0);
@@ -123,9 +124,8 @@ inline FittedGrid fit(const std::vector<double>& values, const std::vector<doubl
   double best = std::numeric_limits<double>::infinity();
   for (const Grid& candidate : candidates) {
     const double error = grid_error(values, weights, candidate, rules);
-    const bool other =
-        candidate.scale != fitted.grid.scale || candidate.zero != fitted.grid.zero ||
-        candidate.minimum != fitted.grid.minimum;
+    const bool other = candidate.scale != fitted.grid.scale || candidate.zero != fitted.grid.zero ||
+                       candidate.minimum != fitted.grid.minimum;
     if (error < best) {
       fitted.near_tie = other && best - error <= 1e-9 * best;
       best = error;

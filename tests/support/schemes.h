@@ -10,9 +10,8 @@ namespace test_support {
 
 inline const std::vector<int> kAllBits{2, 3, 4, 5, 6, 8};
 inline const std::vector<std::size_t> kAllGroups{32, 64, 128, 0};
-inline const std::vector<libquant::ZeroKind> kAllZeros{libquant::ZeroKind::symmetric,
-                                                       libquant::ZeroKind::asymmetric,
-                                                       libquant::ZeroKind::minimum};
+inline const std::vector<libquant::ZeroKind> kAllZeros{
+    libquant::ZeroKind::symmetric, libquant::ZeroKind::asymmetric, libquant::ZeroKind::minimum};
 inline const std::vector<libquant::ScaleType> kAllScaleTypes{
     libquant::ScaleType::f32, libquant::ScaleType::f16, libquant::ScaleType::bf16};
 

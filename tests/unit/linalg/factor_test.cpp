@@ -1,7 +1,6 @@
 #include "libquant/linalg/factor.h"
 
 #include <Eigen/Dense>
-
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -52,8 +51,7 @@ TEST_CASE("the inverse Cholesky factor equals Eigen's at sizes around every bloc
     std::vector<double> got = lower_of(a);
     REQUIRE(inverse_cholesky(got, static_cast<std::size_t>(n)));
     const RowMajor l = a.llt().matrixL();
-    const RowMajor want =
-        l.triangularView<Eigen::Lower>().solve(RowMajor::Identity(n, n).eval());
+    const RowMajor want = l.triangularView<Eigen::Lower>().solve(RowMajor::Identity(n, n).eval());
     const Eigen::Map<const RowMajor> mapped(got.data(), n, n);
     // Condition numbers here are below 1e6, so 1e-16 grows to 1e-10 at most.
     INFO("n = " << n);
