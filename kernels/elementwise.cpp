@@ -1,90 +1,82 @@
 #include "kernels/elementwise.h"
 
-#include <bit>
-#include <cmath>
-
+#include "kernels/cpu/dispatch.h"
 #include "kernels/threads.h"
 
 namespace libquant::kernels {
+namespace {
+
+// Elements that one thread takes at a time: fewer are done before a second thread has woken up.
+constexpr std::size_t kGrain = 16384;
+
+// body(first, count) over ranges of [0, total), where one index stands for `each` elements.
+template <typename Body>
+void by_ranges(std::size_t total, std::size_t each, const Body& body) noexcept {
+  const std::size_t range = each >= kGrain ? 1 : kGrain / (each == 0 ? 1 : each);
+  parallel_for((total + range - 1) / range, 1, [&](std::size_t i) {
+    const std::size_t first = i * range;
+    body(first, total - first < range ? total - first : range);
+  });
+}
+
+}  // namespace
 
 void rms_norm_f32(std::size_t rows, std::size_t cols, const float* x, const float* weight,
                   float epsilon, float* y) noexcept {
-  parallel_for(rows, 16, [&](std::size_t r) {
-    double sum = 0;
-    for (std::size_t c = 0; c < cols; ++c) sum += double{x[r * cols + c]} * double{x[r * cols + c]};
-    const auto scale =
-        static_cast<float>(1.0 / std::sqrt(sum / static_cast<double>(cols) + double{epsilon}));
-    for (std::size_t c = 0; c < cols; ++c) y[r * cols + c] = x[r * cols + c] * scale * weight[c];
+  const KernelTable& table = active();
+  by_ranges(rows, cols, [&](std::size_t r, std::size_t count) {
+    table.rms_norm(count, cols, x + r * cols, weight, epsilon, y + r * cols);
   });
 }
 
 void silu_mul_f32(std::size_t count, const float* gate, const float* up, float* out) noexcept {
-  parallel_for(count, 4096,
-               [&](std::size_t i) { out[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i]; });
+  const KernelTable& table = active();
+  by_ranges(count, 1,
+            [&](std::size_t i, std::size_t n) { table.silu_mul(n, gate + i, up + i, out + i); });
 }
 
 void add_f32(std::size_t count, const float* x, float* y) noexcept {
-  for (std::size_t i = 0; i < count; ++i) y[i] += x[i];
+  const KernelTable& table = active();
+  by_ranges(count, 1, [&](std::size_t i, std::size_t n) { table.add(n, x + i, y + i); });
 }
 
 void add_bias_f32(std::size_t rows, std::size_t cols, const float* bias, float* y) noexcept {
-  for (std::size_t r = 0; r < rows; ++r)
-    for (std::size_t c = 0; c < cols; ++c) y[r * cols + c] += bias[c];
-}
-
-void softmax_f32(std::size_t rows, std::size_t cols, float* x) noexcept {
-  parallel_for(rows, 1, [&](std::size_t r) {
-    float* row = x + r * cols;
-    float highest = row[0], sum = 0;
-    for (std::size_t c = 1; c < cols; ++c) highest = std::fmax(highest, row[c]);
-    for (std::size_t c = 0; c < cols; ++c) sum += row[c] = std::exp(row[c] - highest);
-    for (std::size_t c = 0; c < cols; ++c) row[c] /= sum;
+  const KernelTable& table = active();
+  by_ranges(rows, cols, [&](std::size_t r, std::size_t count) {
+    for (std::size_t i = r; i < r + count; ++i) table.add(cols, bias, y + i * cols);
   });
 }
 
+void softmax_f32(std::size_t rows, std::size_t cols, float* x) noexcept {
+  const KernelTable& table = active();
+  by_ranges(rows, cols,
+            [&](std::size_t r, std::size_t count) { table.softmax(count, cols, x + r * cols); });
+}
+
 void log_sum_exp_f32(std::size_t rows, std::size_t cols, const float* x, double* out) noexcept {
-  parallel_for(rows, 1, [&](std::size_t r) {
-    const float* row = x + r * cols;
-    float highest = row[0];
-    double sum = 0;
-    for (std::size_t c = 1; c < cols; ++c) highest = std::fmax(highest, row[c]);
-    for (std::size_t c = 0; c < cols; ++c) sum += double{std::exp(row[c] - highest)};
-    out[r] = double{highest} + std::log(sum);
+  const KernelTable& table = active();
+  by_ranges(rows, cols, [&](std::size_t r, std::size_t count) {
+    table.log_sum_exp(count, cols, x + r * cols, out + r);
   });
 }
 
 void rope_f32(std::size_t rows, std::size_t heads, std::size_t head_dim, const float* cosine,
               const float* sine, float* x, std::size_t ldx) noexcept {
+  const KernelTable& table = active();
   const std::size_t half = head_dim / 2;
-  parallel_for(rows, 16, [&](std::size_t r) {
-    for (std::size_t h = 0; h < heads; ++h) {
-      float* low = x + r * ldx + h * head_dim;
-      for (std::size_t i = 0; i < half; ++i) {
-        const float c = cosine[r * half + i], s = sine[r * half + i], a = low[i], b = low[i + half];
-        low[i] = a * c - b * s;
-        low[i + half] = b * c + a * s;
-      }
-    }
+  by_ranges(rows, heads * head_dim, [&](std::size_t r, std::size_t count) {
+    table.rope(count, heads, head_dim, cosine + r * half, sine + r * half, x + r * ldx, ldx);
   });
 }
 
 void f16_to_f32(std::size_t count, const std::uint16_t* in, float* out) noexcept {
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint32_t sign = static_cast<std::uint32_t>(in[i] & 0x8000u) << 16;
-    const std::uint32_t exponent = (in[i] >> 10) & 31u, mantissa = in[i] & 0x3ffu;
-    if (exponent == 0) {
-      out[i] = std::copysign(static_cast<float>(mantissa) * 0x1p-24f,
-                             std::bit_cast<float>(sign | 0x3f800000u));
-    } else {
-      const std::uint32_t wide = exponent == 31 ? 0x7f800000u : (exponent + 112) << 23;
-      out[i] = std::bit_cast<float>(sign | wide | (mantissa << 13));
-    }
-  }
+  const KernelTable& table = active();
+  by_ranges(count, 1, [&](std::size_t i, std::size_t n) { table.f16_to_f32(n, in + i, out + i); });
 }
 
 void bf16_to_f32(std::size_t count, const std::uint16_t* in, float* out) noexcept {
-  for (std::size_t i = 0; i < count; ++i)
-    out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(in[i]) << 16);
+  const KernelTable& table = active();
+  by_ranges(count, 1, [&](std::size_t i, std::size_t n) { table.bf16_to_f32(n, in + i, out + i); });
 }
 
 }  // namespace libquant::kernels

@@ -128,14 +128,32 @@ void linear_f32(std::size_t tokens, std::size_t outputs, std::size_t inputs, con
 
 void syrk_f64_f32(std::size_t tokens, std::size_t k, const float* x, std::size_t ldx, double* h,
                   std::size_t ldh) noexcept {
-  parallel_for(k, 1, [&](std::size_t i) {
-    for (std::size_t j = 0; j <= i; ++j) {
-      double sum = 0;
-      for (std::size_t t = 0; t < tokens; ++t)
-        sum += double{x[t * ldx + i]} * double{x[t * ldx + j]};
-      h[i * ldh + j] += sum;
-    }
-  });
+  const KernelTable& table = active();
+  const std::size_t nr = table.f32.tile_cols, panels = ceil_div(k, nr);
+  if (panels == 0) return;
+  const std::size_t fit = kPackedBytes / sizeof(float) / kSyrkTokens / (panels * nr);
+  const std::size_t group = kSyrkTokens * (fit == 0 ? 1 : fit);  // tokens packed at a time
+  auto* packed = static_cast<float*>(
+      scratch(Scratch::right, smaller(group, tokens) * panels * nr * sizeof(float)));
+  const std::size_t high = nr, wide = 4 * nr, across = ceil_div(k, wide);
+  for (std::size_t t = 0; t < tokens; t += group) {
+    const std::size_t count = smaller(group, tokens - t);
+    const std::size_t chunks = ceil_div(count, kSyrkTokens);
+    parallel_for(chunks * panels, 4, [&](std::size_t i) {
+      const std::size_t first = i / panels * kSyrkTokens, j = i % panels * nr;
+      const std::size_t depth = smaller(kSyrkTokens, count - first);
+      table.f32.pack_right(x + (t + first) * ldx + j, 1, static_cast<std::ptrdiff_t>(ldx),
+                           smaller(nr, k - j), depth, packed + first * panels * nr + j * depth);
+    });
+    // A block of H stays in cache while all packed chunks are added to it.
+    parallel_for(panels * across, 1, [&](std::size_t item) {
+      const std::size_t row = (panels - 1 - item / across) * high, col = item % across * wide;
+      if (col > row) return;
+      for (std::size_t first = 0; first < count; first += kSyrkTokens)
+        table.syrk_block(row, smaller(high, k - row), col, smaller(wide, row + high - col),
+                         smaller(kSyrkTokens, count - first), packed + first * panels * nr, h, ldh);
+    });
+  }
 }
 
 }  // namespace libquant::kernels

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+
+#include "kernels/attention.h"
 
 namespace libquant::kernels {
 
@@ -27,6 +30,23 @@ struct GemmTable {
                 bool accumulate, T* c, std::size_t ldc) noexcept;
 };
 
+constexpr std::size_t kAttentionKeys = 128;  ///< keys between two rescalings of the output
+constexpr std::size_t kDecodeKeys = 256;     ///< keys of one independently normalised part
+constexpr std::size_t kSyrkTokens = 256;     ///< summands in fp32 before they are added in double
+
+/// What the attention pieces share. Rows are (query, head of the group) pairs of one kv head, the
+/// head running fastest.
+struct AttentionJob {
+  AttentionShape shape;
+  const float* q;
+  std::size_t ldq;
+  const float* k;
+  const float* v;
+  std::size_t ldkv;
+  float* out;
+  std::size_t ldo;
+};
+
 /// Every CPU kernel of one instruction set. Single-threaded pieces; the public functions of
 /// kernels/*.h block and thread them. No allocation, no exceptions, no checks.
 struct KernelTable {
@@ -39,6 +59,38 @@ struct KernelTable {
   void (*linear_rows)(std::size_t tokens, std::size_t outputs, std::size_t inputs, const float* x,
                       std::size_t ldx, const float* w, std::size_t ldw, bool accumulate, float* y,
                       std::size_t ldy) noexcept;
+  /// Adds X^T X of `depth` tokens, packed as right panels, to rows [row, row + rows) and columns
+  /// [col, col + cols) of the lower triangle of h; row and col are multiples of f32.tile_cols.
+  void (*syrk_block)(std::size_t row, std::size_t rows, std::size_t col, std::size_t cols,
+                     std::size_t depth, const float* packed, double* h, std::size_t ldh) noexcept;
+
+  std::size_t lanes;  ///< floats in a vector
+  /// Output of `count` (at most f32.tile_cols) rows of kv head `group` from row `first`; `keys` are
+  /// left panels of that head, `values` its rows padded to whole vectors. Scratch: see
+  /// attention.cpp.
+  void (*attention_rows)(const AttentionJob& job, std::size_t group, std::size_t first,
+                         std::size_t count, const float* keys, const float* values,
+                         float* scratch) noexcept;
+  /// One part of the keys, for every row of `group`: its sums go to part[row * (padded head_dim +
+  /// 2)] as unnormalised output, maximum, sum of weights.
+  void (*attention_part)(const AttentionJob& job, std::size_t group, std::size_t key,
+                         std::size_t keys, float* part, float* scratch) noexcept;
+  /// Merges `parts` parts, `stride` floats apart, in order into the output rows of `group`.
+  void (*attention_merge)(const AttentionJob& job, std::size_t group, std::size_t parts,
+                          std::size_t stride, const float* part, float* scratch) noexcept;
+
+  // The same as the functions of kernels/elementwise.h, on one thread.
+  void (*rms_norm)(std::size_t rows, std::size_t cols, const float* x, const float* weight,
+                   float epsilon, float* y) noexcept;
+  void (*silu_mul)(std::size_t count, const float* gate, const float* up, float* out) noexcept;
+  void (*add)(std::size_t count, const float* x, float* y) noexcept;
+  void (*softmax)(std::size_t rows, std::size_t cols, float* x) noexcept;
+  void (*log_sum_exp)(std::size_t rows, std::size_t cols, const float* x, double* out) noexcept;
+  void (*rope)(std::size_t rows, std::size_t heads, std::size_t head_dim, const float* cosine,
+               const float* sine, float* x, std::size_t ldx) noexcept;
+  void (*f16_to_f32)(std::size_t count, const std::uint16_t* in, float* out) noexcept;
+  void (*bf16_to_f32)(std::size_t count, const std::uint16_t* in, float* out) noexcept;
+  void (*exp)(std::size_t count, const float* x, float* y) noexcept;
 };
 
 }  // namespace libquant::kernels

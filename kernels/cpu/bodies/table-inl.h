@@ -21,6 +21,23 @@ constexpr GemmTable<typename V::Scalar> make_gemm(Blocking blocking) {
 
 constexpr KernelTable make_table(const char* name, bool (*usable)() noexcept, Blocking f32,
                                  Blocking f64) {
-  return {name, usable, make_gemm<F32, LeftF32>(f32), make_gemm<F64, LeftF64>(f64),
-          linear_rows<F32>};
+  return {name,
+          usable,
+          make_gemm<F32, LeftF32>(f32),
+          make_gemm<F64, LeftF64>(f64),
+          linear_rows<F32>,
+          syrk_block,
+          F32::kLanes,
+          attention_rows,
+          attention_part,
+          attention_merge,
+          rms_norm,
+          silu_mul,
+          add,
+          softmax,
+          log_sum_exp,
+          rope,
+          f16_to_f32,
+          bf16_to_f32,
+          exp_all};
 }

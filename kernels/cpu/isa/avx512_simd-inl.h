@@ -53,6 +53,23 @@ struct F32 {
   void store_first(float* p, std::size_t n) const { _mm512_mask_storeu_ps(p, first(n), v); }
   static F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
   friend F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
+  friend F32 operator-(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+  friend F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+  friend F32 operator/(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
+  static F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
+  static F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
+  static F32 round(F32 a) { return {_mm512_roundscale_ps(a.v, 8)}; }
+  static F32 scale2(F32 a, F32 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
+  static F32 select_less(F32 a, F32 b, F32 yes, F32 no) {
+    return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
+  }
+  static F32 from_f16(const std::uint16_t* p) {
+    return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+  }
+  static F32 from_bf16(const std::uint16_t* p) {
+    const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16))};
+  }
   float sum() const { return _mm512_reduce_add_ps(v); }
 
   static void transpose(F32 (&r)[16]) {
@@ -100,6 +117,8 @@ struct F64 {
   void store_first(double* p, std::size_t n) const { _mm512_mask_storeu_pd(p, first(n), v); }
   static F64 fma(F64 a, F64 b, F64 c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
   friend F64 operator+(F64 a, F64 b) { return {_mm512_add_pd(a.v, b.v)}; }
+  static F64 widen(const float* p) { return {_mm512_cvtps_pd(_mm256_loadu_ps(p))}; }
+  double sum() const { return _mm512_reduce_add_pd(v); }
 
   static void transpose(F64 (&r)[8]) {
     __m512d t[8];

@@ -24,6 +24,28 @@ struct F32 {
   }
   static F32 fma(F32 a, F32 b, F32 c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
   friend F32 operator+(F32 a, F32 b) { return {vaddq_f32(a.v, b.v)}; }
+  friend F32 operator-(F32 a, F32 b) { return {vsubq_f32(a.v, b.v)}; }
+  friend F32 operator*(F32 a, F32 b) { return {vmulq_f32(a.v, b.v)}; }
+  friend F32 operator/(F32 a, F32 b) { return {vdivq_f32(a.v, b.v)}; }
+  static F32 max(F32 a, F32 b) { return {vmaxq_f32(a.v, b.v)}; }
+  static F32 min(F32 a, F32 b) { return {vminq_f32(a.v, b.v)}; }
+  static F32 round(F32 a) { return {vrndnq_f32(a.v)}; }
+  static F32 scale2(F32 a, F32 n) {
+    const int32x4_t whole = vcvtnq_s32_f32(n.v), half = vshrq_n_s32(whole, 1);
+    return {vmulq_f32(vmulq_f32(a.v, power_of_two(half)), power_of_two(vsubq_s32(whole, half)))};
+  }
+  static float32x4_t power_of_two(int32x4_t n) {
+    return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23));
+  }
+  static F32 select_less(F32 a, F32 b, F32 yes, F32 no) {
+    return {vbslq_f32(vcltq_f32(a.v, b.v), yes.v, no.v)};
+  }
+  static F32 from_f16(const std::uint16_t* p) {
+    return {vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))};
+  }
+  static F32 from_bf16(const std::uint16_t* p) {
+    return {vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16))};
+  }
   float sum() const { return vaddvq_f32(v); }
 
   static void transpose(F32 (&r)[4]) {
@@ -59,6 +81,8 @@ struct F64 {
   }
   static F64 fma(F64 a, F64 b, F64 c) { return {vfmaq_f64(c.v, a.v, b.v)}; }
   friend F64 operator+(F64 a, F64 b) { return {vaddq_f64(a.v, b.v)}; }
+  static F64 widen(const float* p) { return {vcvt_f64_f32(vld1_f32(p))}; }
+  double sum() const { return vaddvq_f64(v); }
 
   static void transpose(F64 (&r)[2]) {
     const float64x2_t low = vtrn1q_f64(r[0].v, r[1].v);
