@@ -68,8 +68,8 @@ void MappedFile::release(std::span<const std::byte> range) const noexcept {
   // The map is read-only and backed by the file, so dropping a page shared with a neighbour only
   // costs that neighbour a fault.
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const std::uintptr_t first = begin / page * page;
-  ::madvise(reinterpret_cast<void*>(first), begin + range.size() - first, MADV_DONTNEED);
+  const std::size_t before = begin % page;  // the map begins on a page, so these bytes are its own
+  ::madvise(const_cast<std::byte*>(range.data() - before), before + range.size(), MADV_DONTNEED);
 }
 
 }  // namespace libquant

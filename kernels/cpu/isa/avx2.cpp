@@ -1,3 +1,4 @@
+#include <cpuid.h>
 #include <immintrin.h>
 
 #include "kernels/cpu/isa/common-inl.h"
@@ -22,8 +23,9 @@ using LeftF64 = F64;
 #include "kernels/cpu/bodies/syrk-inl.h"
 
 bool supported() noexcept {
+  unsigned eax, ebx, ecx, edx;  // clang 14's __builtin_cpu_supports does not know f16c
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("f16c");
+         __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
 }
 
 #include "kernels/cpu/bodies/table-inl.h"
