@@ -7,29 +7,18 @@
 namespace libquant::kernels {
 namespace {
 
-// clang-format off: each file uses the ones before it
-
 #include "kernels/cpu/isa/avx2_simd-inl.h"
 
 using LeftF32 = F32x4;
 using LeftF64 = F64;
 
-#include "kernels/cpu/bodies/attention-inl.h"
-#include "kernels/cpu/bodies/attention_decode-inl.h"
-#include "kernels/cpu/bodies/elementwise-inl.h"
-#include "kernels/cpu/bodies/exp-inl.h"
-#include "kernels/cpu/bodies/gemm-inl.h"
-#include "kernels/cpu/bodies/linear_rows-inl.h"
-#include "kernels/cpu/bodies/syrk-inl.h"
+#include "kernels/cpu/bodies/all-inl.h"
 
 bool supported() noexcept {
   unsigned eax, ebx, ecx, edx;  // clang 14's __builtin_cpu_supports does not know f16c
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
          __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
 }
-
-#include "kernels/cpu/bodies/table-inl.h"
-// clang-format on
 
 }  // namespace
 

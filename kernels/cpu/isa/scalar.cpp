@@ -4,25 +4,14 @@
 namespace libquant::kernels {
 namespace {
 
-// clang-format off: each file uses the ones before it
-
 #include "kernels/cpu/isa/scalar_simd-inl.h"
 
 using LeftF32 = F32;
 using LeftF64 = F64;
 
-#include "kernels/cpu/bodies/attention-inl.h"
-#include "kernels/cpu/bodies/attention_decode-inl.h"
-#include "kernels/cpu/bodies/elementwise-inl.h"
-#include "kernels/cpu/bodies/exp-inl.h"
-#include "kernels/cpu/bodies/gemm-inl.h"
-#include "kernels/cpu/bodies/linear_rows-inl.h"
-#include "kernels/cpu/bodies/syrk-inl.h"
+#include "kernels/cpu/bodies/all-inl.h"
 
 bool supported() noexcept { return true; }
-
-#include "kernels/cpu/bodies/table-inl.h"
-// clang-format on
 
 }  // namespace
 
