@@ -63,10 +63,12 @@ void CompressedTensorsOutput::write(std::size_t part, const ByteSink& sink) cons
     return;
   }
   const QuantizedMatrix& codes = cache_.get(spec_.name);
-  if (part == scale)
+  if (part == scale) {
     sink(stored_scales(codes, false, spec_.name));
-  else
-    sink(std::as_bytes(std::span(words(static_cast<Part>(part), codes))));
+  } else {
+    const std::vector<std::uint32_t> values = words(static_cast<Part>(part), codes);
+    sink(std::as_bytes(std::span(values)));
+  }
 }
 
 Json weights_json(const Scheme& scheme) {

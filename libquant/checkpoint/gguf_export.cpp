@@ -108,6 +108,15 @@ std::uint32_t file_type(const std::vector<PlannedTensor>& plan) {
       .second;
 }
 
+// For people: what llama.cpp prints when it loads the file.
+std::string name_of(const Checkpoint& source, const WriteOptions& options) {
+  const auto given = options.metadata.find("name");
+  if (given != options.metadata.end()) return given->second;
+  const Json* path = source.source_files().config_json.find("_name_or_path");
+  const std::string name = path != nullptr && path->is_string() ? path->as_string("name") : "";
+  return name.empty() ? source.config().family : std::filesystem::path(name).filename().string();
+}
+
 GgufMetadata make_metadata(const Checkpoint& source, const std::vector<PlannedTensor>& plan,
                            const WriteOptions& options, const std::filesystem::path& path) {
   GgufMetadata metadata;
@@ -116,11 +125,8 @@ GgufMetadata make_metadata(const Checkpoint& source, const std::vector<PlannedTe
   metadata.set("general.type", GgufValue::string("model"));
   for (const auto& [key, value] : source.source_files().general.entries)
     if (key != "general.alignment") metadata.set(key, value);
-  if (metadata.find("general.name") == nullptr) {
-    const auto name = options.metadata.find("name");
-    if (name != options.metadata.end())
-      metadata.set("general.name", GgufValue::string(name->second));
-  }
+  if (metadata.find("general.name") == nullptr)
+    metadata.set("general.name", GgufValue::string(name_of(source, options)));
   config_to_gguf(source.config(), metadata);
   metadata.set("general.file_type", GgufValue::u32(file_type(plan)));
   metadata.set("general.quantization_version", GgufValue::u32(2));

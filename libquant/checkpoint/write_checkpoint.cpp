@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 class PartialOutput {
  public:
   explicit PartialOutput(const fs::path& target) : target_(target) {
-    partial_ = target.parent_path() / ("." + target.filename().string() + ".libquant-partial");
+    partial_ =
+        target.parent_path() / fmt::format(".{}.libquant-partial", target.filename().string());
     std::error_code ignored;
     fs::remove_all(partial_, ignored);  // of a run that was killed
   }
