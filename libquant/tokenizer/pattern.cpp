@@ -51,8 +51,8 @@ std::unique_ptr<pcre2_code, FreeCode> compile(std::string_view source) {
   // Oniguruma's ^ and $ match at every line.
   constexpr std::uint32_t kOptions =
       PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
-  std::unique_ptr<pcre2_code, FreeCode> code(pcre2_compile(
-      bytes_of(pattern), pattern.size(), kOptions, &error, &offset, context.get()));
+  std::unique_ptr<pcre2_code, FreeCode> code(
+      pcre2_compile(bytes_of(pattern), pattern.size(), kOptions, &error, &offset, context.get()));
   require<FormatError>(code != nullptr,
                        "compiling the pre-tokenizer pattern \"{}\" (as \"{}\"): {} at byte {}",
                        source, pattern, message_of(error), offset);

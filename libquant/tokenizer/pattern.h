@@ -24,9 +24,6 @@ class Pattern {
   /// `pattern` in Oniguruma's syntax. FormatError with the position for one that does not compile.
   explicit Pattern(std::string_view pattern);
 
-  /// All matches of successive searches in text[begin, end), offsets counted from the start of
-  /// `text`; what lies outside is invisible to the pattern. `text` must be valid UTF-8.
-  /// NotSupported when the pattern backtracks without end.
   class Searcher;
 
   const std::string& source() const noexcept { return source_; }
@@ -45,6 +42,8 @@ class Pattern::Searcher {
   Searcher(const Searcher&) = delete;
   Searcher& operator=(const Searcher&) = delete;
 
+  /// The matches of successive searches in `text`, valid UTF-8 with nothing before or after it.
+  /// NotSupported when the pattern backtracks without end.
   void find_all(std::string_view text, std::vector<Match>* matches);
 
  private:

@@ -38,9 +38,10 @@ class Rewriter {
   }
 
   [[noreturn]] void refuse(std::string_view construct) const {
-    fail<NotSupported>("the pre-tokenizer pattern \"{}\" uses {} at byte {}, which libquant does "
-                       "not translate from Oniguruma's syntax",
-                       in_, construct, at_);
+    fail<NotSupported>(
+        "the pre-tokenizer pattern \"{}\" uses {} at byte {}, which libquant does "
+        "not translate from Oniguruma's syntax",
+        in_, construct, at_);
   }
 
   void outside_class() {
@@ -64,8 +65,8 @@ class Rewriter {
   // (?m) means PCRE2's (?s) there; the letters that mean the same are copied.
   void group_options() {
     copy(2);
-    for (std::size_t i = at_; i < in_.size() && (std::isalpha(static_cast<unsigned char>(in_[i])) ||
-                                                 in_[i] == '-');
+    for (std::size_t i = at_;
+         i < in_.size() && (std::isalpha(static_cast<unsigned char>(in_[i])) || in_[i] == '-');
          ++i) {
       if (in_[i] != 'i' && in_[i] != 'x' && in_[i] != '-') refuse("an unusual group option");
     }
