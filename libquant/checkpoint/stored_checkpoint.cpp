@@ -28,27 +28,6 @@ void hash_text(Hasher& hasher, std::string_view text) {
   hasher.update(text);
 }
 
-void hash_tokenizer(Hasher& hasher, const TokenizerSpec& spec) {
-  for (const std::string& token : spec.tokens) hash_text(hasher, token);
-  for (const auto type : spec.types) hash_number(hasher, type);
-  for (const auto& [left, right] : spec.merges) {
-    hash_text(hasher, left);
-    hash_text(hasher, right);
-  }
-  hasher.update(std::as_bytes(std::span(spec.scores)));
-  for (const TokenizerSpec::Split& split : spec.splits) {
-    hash_text(hasher, split.pattern);
-    hash_number(hasher, split.behavior);
-    hash_number(hasher, split.invert);
-  }
-  for (const bool flag : {spec.add_prefix_space, spec.ignore_merges, spec.byte_fallback,
-                          spec.normalize_nfc, spec.add_bos, spec.add_eos})
-    hash_number(hasher, flag);
-  for (const std::int32_t id : {spec.bos, spec.eos, spec.unk, spec.pad}) hash_number(hasher, id);
-  hash_number(hasher, spec.kind);
-  hash_text(hasher, spec.chat_template);
-}
-
 }  // namespace
 
 void check_finite(ConstMatrixView values, std::string_view tensor, std::size_t row_begin) {
@@ -145,7 +124,7 @@ std::string StoredCheckpoint::content_hash() const {
   const std::vector<double> factors = std::exchange(config.rope.frequency_factors, {});
   hash_text(hasher, config_to_json(config, {}, DType::f32).dump());
   hasher.update(std::as_bytes(std::span(factors)));
-  if (content_.read_tokenizer) hash_tokenizer(hasher, tokenizer());
+  if (content_.read_tokenizer) hash_tokenizer(tokenizer(), hasher);
   for (const TensorSpec& spec : content_.specs) {
     for (const StoredPart& part : reader(spec.name).parts()) {
       hash_text(hasher, part.tensor->name);

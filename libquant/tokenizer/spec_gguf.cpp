@@ -224,9 +224,7 @@ bool standard_keys_suffice(const TokenizerSpec& spec, const GgufMetadata& metada
 }
 
 Json extension_of(const TokenizerSpec& spec) {
-  Json::Array added;
-  for (const auto& token : spec.added) added.push_back(text::write_added_token(spec, token));
-  Json out = Json::object({{"added_tokens", std::move(added)}});
+  Json out = Json::object({{"added_tokens", text::write_added_tokens(spec)}});
   text::write_steps(spec, &out);
   out.set("model", text::write_model_flags(spec));
   return out;

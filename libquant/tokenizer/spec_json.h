@@ -18,8 +18,8 @@ void write_steps(const TokenizerSpec& spec, Json* tokenizer);
 void read_model_flags(const Json& model, TokenizerSpec* spec);
 Json write_model_flags(const TokenizerSpec& spec);
 
-/// One entry of added_tokens.
+/// One entry of added_tokens, and all of them.
 TokenizerSpec::AddedToken read_added_token(const Json& entry, std::string_view source);
-Json write_added_token(const TokenizerSpec& spec, const TokenizerSpec::AddedToken& token);
+Json write_added_tokens(const TokenizerSpec& spec);
 
 }  // namespace libquant::text

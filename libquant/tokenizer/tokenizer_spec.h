@@ -13,6 +13,8 @@
 
 namespace libquant {
 
+class Hasher;
+
 /// Everything that defines a tokenizer, whatever file it came from. A plain value: equal specs give
 /// equal token ids. The steps mirror those of Hugging Face's `tokenizers`: added tokens are cut out
 /// of the text, the rest is normalized, pre-tokenized into pieces, and byte-pair merged.
@@ -135,6 +137,9 @@ std::pair<Json, Json> tokenizer_to_json(const TokenizerSpec& spec);
 /// flags, prefix schemes) goes into "libquant.tokenizer", so that reading gives the spec back.
 TokenizerSpec tokenizer_from_gguf(const GgufMetadata& metadata);
 void tokenizer_to_gguf(const TokenizerSpec& spec, GgufMetadata& metadata);
+
+/// Feeds all of a spec to a fingerprint.
+void hash_tokenizer(const TokenizerSpec& spec, Hasher& hasher);
 
 /// Appends "[PAD<id>]" tokens (type unused) until there is one per row of an embedding that is
 /// larger than the vocabulary, which llama.cpp insists on. InvalidArgument when `rows` is smaller.
