@@ -133,7 +133,9 @@ GgufMetadata make_metadata(const Checkpoint& source, const std::vector<PlannedTe
   metadata.set("libquant.version", GgufValue::string(std::string(version())));
   for (const auto& [key, value] : options.metadata)
     metadata.set("libquant." + key, GgufValue::string(value));
-  tokenizer_to_gguf(source.tokenizer(), metadata);
+  TokenizerSpec tokenizer = source.tokenizer();
+  pad_vocabulary(tokenizer, source.config().vocabulary_size);
+  tokenizer_to_gguf(tokenizer, metadata);
   return metadata;
 }
 

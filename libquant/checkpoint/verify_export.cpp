@@ -133,7 +133,10 @@ void verify_export(const Checkpoint& source, const std::vector<PlannedTensor>& p
                  "verifying: the file reads as {}, {} was written", written.format(),
                  to_string(options.format));
   compare_configs(source.config(), written.config());
-  compare_tokenizers(source.tokenizer(), written.tokenizer());
+  TokenizerSpec tokenizer = source.tokenizer();
+  if (options.format == Format::gguf)
+    pad_vocabulary(tokenizer, source.config().vocabulary_size);
+  compare_tokenizers(tokenizer, written.tokenizer());
   for (const PlannedTensor& tensor : plan) {
     compare_tensor(source, written, tensor);
     progress.advance("verifying", tensor.spec.rows * tensor.spec.cols);
