@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstddef>
+
+namespace libquant::benchmarks {
+
+/// Independent fused multiply-adds in registers at the machine's full vector width: the most that
+/// one core can do. Each returns the floating-point operations done, 2 per multiply-add and lane.
+double run_fma_f32(std::size_t rounds) noexcept;
+double run_fma_f64(std::size_t rounds) noexcept;
+
+/// Vector width that the probe uses on this machine, in bits.
+int fma_probe_bits() noexcept;
+
+}  // namespace libquant::benchmarks
