@@ -35,16 +35,17 @@ mkdir -p "$run"
 for method in rtn gptq; do
   printf '\n== quantizing to 4 bits, groups of 64: %s\n' "$method"
   "$libquant" quantize "$model" --output "$run/$method" --method "$method" --bits 4 --group-size 64 \
-    --calibration examples/calibration/*.txt --windows 32 --window 512 --json >"$run/$method.quantize.json"
+    --calibration examples/calibration/*.txt --windows 32 --window 512 \
+    --format compressed-tensors --format gguf --dense-type f16 --json >"$run/$method.quantize.json"
   printf '== measuring %s against the original\n' "$method"
-  "$libquant" eval "$run/$method" --reference "$model" --text examples/evaluation/held_out.txt --max-tokens 16384 \
+  "$libquant" eval "$run/$method/compressed-tensors" --reference "$model" --text examples/evaluation/held_out.txt --max-tokens 16384 \
     --json >"$run/$method.eval.json"
 done
 
 question="Why is the sky blue? Answer in two sentences."
 printf '\n"%s"\n' "$question"
 for variant in original rtn gptq; do
-  path=$run/$variant
+  path=$run/$variant/compressed-tensors
   [ $variant != original ] || path=$model
   printf '\n%s: ' $variant
   "$libquant" generate "$path" --prompt "$question" --max-tokens 64

@@ -1,37 +1,46 @@
-"""Prints quickstart.sh's table from the program's JSON reports and exits with 1 unless original < GPTQ < rounding."""
+"""Prints quickstart.sh's table from the program's JSON reports; exits with 1 unless original < GPTQ < rounding."""
 
 import json
 import sys
 from pathlib import Path
 
 
-def main(run: Path, model: str) -> int:
+def weight_bytes(path: Path) -> int:
+    """Of a .gguf file or of the safetensors of a folder."""
+    return path.stat().st_size if path.is_file() else sum(file.stat().st_size for file in path.glob("*.safetensors"))
+
+
+def main(run: Path, model: Path) -> int:
     def report(method: str, step: str) -> dict:
         return json.loads((run / f"{method}.{step}.json").read_text(encoding="utf-8"))
 
-    quantize = {method: report(method, "quantize") for method in ("rtn", "gptq")}
+    quantized = {method: report(method, "quantize") for method in ("rtn", "gptq")}
     measured = {method: report(method, "eval") for method in ("rtn", "gptq")}
-    perplexity = {"original": measured["gptq"]["reference_perplexity"]}
-    perplexity |= {method: result["perplexity"] for method, result in measured.items()}
+    original = measured["gptq"]["reference_perplexity"]
 
-    def row(name: str, kl: str, agreement: str, size: float, seconds: str) -> str:
-        return f"{name:<22} {perplexity[name.split()[0]]:>10.3f} {kl:>10} {agreement:>10} {size / 1e6:>9.1f} {seconds:>9}"
-
-    source = f"original ({quantize['gptq']['source_type']})"
-    print(f"\n{'':<22} {'perplexity':>10} {'KL, nats':>10} {'same top':>10} {'size, MB':>9} {'seconds':>9}")
-    print(row(source, "0", "100 %", quantize["gptq"]["source_bytes"], "-"))
+    line = "{:<22} {:>10} {:>9} {:>9} {:>9} {:>8}"
+    print("\n" + line.format("", "perplexity", "KL, nats", "same top", "size, MB", "seconds"))
+    name = f"original ({quantized['gptq']['source_type']})"
+    print(line.format(name, f"{original:.3f}", "0", "100.0 %", f"{weight_bytes(model) / 1e6:.1f}", "-"))
     for method in ("rtn", "gptq"):
         result = measured[method]
-        print(row(f"{method} 4-bit g64", f"{result['kl_divergence']:.4f}", f"{100 * result['top1_agreement']:.1f} %",
-                  quantize[method]["quantized_bytes"], f"{quantize[method]['seconds']:.1f}"))
-    print(f"\n{measured['gptq']['scored_tokens']} tokens of examples/evaluation/held_out.txt were scored;"
-          " seconds are those of quantizing.")
-    print(f"original: {model}\nmodels:   {run}/rtn  {run}/gptq\nreports:  {run}/*.json")
-    if not perplexity["original"] < perplexity["gptq"] < perplexity["rtn"]:
-        print("unexpected order: original < GPTQ < RTN does not hold", file=sys.stderr)
+        print(line.format(
+            f"{method}, 4 bit, g64", f"{result['perplexity']:.3f}", f"{result['kl_divergence']:.4f}",
+            f"{100 * result['top1_agreement']:.1f} %",
+            f"{weight_bytes(run / method / 'compressed-tensors') / 1e6:.1f}",
+            f"{quantized[method]['cost']['seconds']:.1f}"))
+
+    print(f"\n{measured['gptq']['scored_tokens']} tokens of examples/evaluation/held_out.txt were scored in windows of "
+          f"{measured['gptq']['window']}; seconds are those of quantizing.\n\n"
+          f"original         {model}\n"
+          f"vLLM, SGLang     {run}/gptq/compressed-tensors (and rtn/...)\n"
+          f"llama.cpp        {run}/gptq/gguf/model.gguf (and rtn/...)\n"
+          f"full reports     {run}/*.json")
+    if not original < measured["gptq"]["perplexity"] < measured["rtn"]["perplexity"]:
+        print("original < gptq < rtn does not hold", file=sys.stderr)
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
