@@ -9,8 +9,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "libquant/checkpoint/checkpoint.h"
+#include "libquant/tokenizer/tokenizer.h"
 #include "tests/support/catch.h"
 #include "tests/support/paths.h"
+#include "tests/support/real_data.h"
 
 namespace {
 
@@ -112,6 +115,20 @@ TEST_CASE("the shipped texts are clean UTF-8 without byte order mark or control 
       CHECK(text.find("\xEF\xBF\xBD") == std::string::npos);
     }
   }
+}
+
+TEST_CASE("SmolLM2 reads at least 100,000 tokens of calibration and 20,000 of evaluation text") {
+  const auto model = libquant::testing::demonstration_model();
+  if (!model) return;
+  const libquant::Tokenizer tokenizer(libquant::open_checkpoint(*model)->tokenizer());
+  const auto count = [&](const char* folder) {
+    std::size_t tokens = 0;
+    for (const std::string& text : texts(folder))
+      tokens += tokenizer.encode(text, {.add_special = false, .parse_special = false}).size();
+    return tokens;
+  };
+  CHECK(count("calibration") >= 100000);
+  CHECK(count("evaluation") >= 20000);
 }
 
 TEST_CASE("the counters of this test see repeated runs and bad bytes") {
