@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,20 +12,14 @@
 #include "libquant/checkpoint/formats.h"
 #include "libquant/checkpoint/write_checkpoint.h"
 #include "libquant/core/progress.h"
+#include "libquant/pipeline/calibration.h"
+#include "libquant/pipeline/quantize_report.h"
 
 namespace libquant {
 
-/// Text for calibration: windows of `window` tokens are drawn from the tokenized text, evenly
-/// spread (seed = 0) or at seeded offsets.
-struct CalibrationOptions {
-  std::vector<std::filesystem::path> texts;
-  std::size_t windows = 32;
-  std::size_t window = 512;
-  std::uint64_t seed = 0;
-};
-
-/// Settings of the layers whose name matches a PCRE2 pattern ("down_proj", "layers\\.0\\."); later
-/// entries win. Unset fields keep the general setting.
+/// Settings of the layers whose name ("model.layers.0.mlp.down_proj") contains a match of a PCRE2
+/// pattern ("down_proj", "layers\\.0\\."); later entries win. Unset fields keep the general
+/// setting. A pattern that matches nothing is an error.
 struct LayerOverride {
   std::string pattern;
   bool ignore = false;  ///< keep the layer dense
@@ -35,8 +29,21 @@ struct LayerOverride {
   std::optional<double> damping;
 };
 
+/// What a run needs before it starts: printed by the program, kept in the report.
+struct QuantizePlan {
+  std::size_t layers = 0;  ///< to be quantized
+  std::vector<std::string> ignored;
+  std::size_t group_fallbacks = 0;
+  std::size_t calibration_tokens = 0, calibration_tokens_available = 0;
+  double expected_peak_bytes = 0;  ///< anonymous resident memory
+  double expected_disk_bytes = 0;  ///< work folder and results together
+  double floor_flops = 0;          ///< one forward + Hessians as SYRK + solves
+};
+
 struct QuantizeOptions {
   LayerOptions layer;
+  /// Needed for gptq and for a weighted clip search. Plain rtn does not read it, needs no forward
+  /// pass, and reports plain errors.
   CalibrationOptions calibration;
   std::vector<LayerOverride> overrides;
   std::optional<std::size_t> group_fallback;  ///< group for matrices that the group does not divide
@@ -44,44 +51,35 @@ struct QuantizeOptions {
   std::vector<Format> formats{Format::compressed_tensors};
   WriteOptions write;            ///< types and shard size; its `format` is not used
   std::filesystem::path output;  ///< folder; each format gets a sub-folder when several
-  bool resume = false;
-  bool overwrite = false;  ///< allow a non-empty output folder made by libquant
+  std::string source_name;       ///< how reports call the source, a path mostly
+  bool resume = false;           ///< go on with the unfinished run in `output`, if there is one
+  bool overwrite = false;        ///< replace an earlier result or unfinished run in `output`
+  /// Called once, when all checks have passed and before the work starts.
+  std::function<void(const QuantizePlan&)> on_plan;
 };
 
-struct NamedLayerReport {
-  std::string name;
-  Scheme scheme;
-  LayerReport report;
-};
-
-struct QuantizeReport {
-  std::string source, source_type, source_hash, isa, version;
-  std::vector<NamedLayerReport> layers;
-  std::size_t layers_ignored = 0, group_fallbacks = 0, method_fallbacks = 0, blocks_resumed = 0;
-  std::size_t calibration_tokens = 0, calibration_tokens_available = 0;
-  std::size_t quantized_bytes = 0, source_bytes = 0;
-  double expected_peak_bytes = 0, peak_anonymous_bytes = 0;  ///< anonymous resident memory
-  double floor_flops = 0;  ///< one forward + Hessians as SYRK + solves
-  double seconds = 0, forward_seconds = 0, hessian_seconds = 0, solve_seconds = 0,
-         write_seconds = 0;
-  std::vector<std::filesystem::path> files;
-};
-
-/// What a run needs before it starts: printed by the program, kept in the report.
-struct QuantizePlan {
-  std::size_t layers = 0;
-  double expected_peak_bytes = 0;
-  double floor_flops = 0;
-};
 /// Checks everything that can be checked without computing: formats against every layer's scheme,
-/// groups, patterns that match nothing, calibration text, output folder. Throws as quantize_model.
+/// groups, patterns that match nothing, calibration text, output folder, free disk. Throws as
+/// quantize_model.
 QuantizePlan plan_quantization(const Checkpoint& source, const QuantizeOptions& options);
 
-/// Quantizes a model block by block and writes it in every format asked for. Holds one block in
-/// fp32, its Hessians and the calibration activations; finished blocks go to
-/// `output`/.libquant-work and a later call with `resume` continues after them, ending with the
-/// same bytes. A work folder of other options or another source is refused with the reason. Not
-/// thread-safe on the same output.
+/// Quantizes a model block by block and writes it in every format asked for, with a
+/// quantize_report.json beside it.
+///
+/// Memory: holds one block in fp32, one Hessian with its factor and the hidden states of the
+/// calibration tokens; inputs of wide layers lie in a scratch file. Weights stay mapped.
+///
+/// Interruption: finished blocks go to `output`/.libquant-work, each committed by one rename. A
+/// later call with `resume` continues after them and ends with the same bytes, whatever stopped the
+/// first (signal, full disk, progress callback). A work folder of other options, another source,
+/// version or instruction set is refused, naming the difference. With `resume` and a finished run
+/// of the same options nothing is computed.
+///
+/// Throws InvalidArgument (options, patterns, non-finite weights), NotSupported (a format that
+/// cannot hold a scheme, naming those that can), FormatError (source), Interrupted, Error (disk,
+/// text, non-finite activations naming the layer). Layers that fell back do not throw: see
+/// QuantizeReport::too_many_fallbacks(). Same bytes at any thread count. Not thread-safe on the
+/// same output (a lock refuses a second process).
 QuantizeReport quantize_model(const Checkpoint& source, const QuantizeOptions& options,
                               const ProgressCallback& progress = {});
 

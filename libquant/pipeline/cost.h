@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+
+#include "libquant/model/config.h"
+#include "libquant/pipeline/layer_plan.h"
+
+namespace libquant {
+
+/// The work of a run in floating-point operations (a multiply-add is two).
+struct BlockFlops {
+  double forward = 0;  ///< linear layers and causal attention, each once over the tokens
+  double hessian = 0;  ///< symmetric rank-k updates, one triangle
+  double solve = 0;    ///< factorizations and GPTQ's updates
+
+  double total() const noexcept { return forward + hessian + solve; }
+};
+
+/// One linear layer over `tokens` tokens.
+double linear_flops(const PlannedLayer& layer, std::size_t tokens);
+/// Causal attention of `tokens` tokens in windows of `window`.
+double attention_flops(const ModelConfig& config, std::size_t tokens, std::size_t window);
+/// One triangle of X^T X.
+double hessian_flops(std::size_t size, std::size_t tokens);
+/// Cholesky and triangular inverse of a Hessian.
+double factor_flops(std::size_t size);
+/// GPTQ's updates of one layer.
+double update_flops(const PlannedLayer& layer);
+
+/// True when Hessians are needed: for gptq, and for a weighted clip search.
+bool needs_forward(const QuantizeOptions& options);
+
+/// Least work for one block: every linear layer once, one Hessian per shared input, one factor per
+/// Hessian. The last block's output is not needed.
+BlockFlops block_flops(const ModelConfig& config, const LayerPlan& plan, std::size_t block,
+                       std::size_t tokens, std::size_t window);
+double floor_flops(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
+                   std::size_t window);
+
+/// Tokens that pass through a stage together: whole windows, about 2,048 tokens.
+std::size_t chunk_tokens(std::size_t tokens, std::size_t window);
+
+/// Peak of anonymous resident memory of a run; `tokens` = 0 for one without forward pass.
+double expected_peak_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
+                           std::size_t window);
+/// Work folder (one byte per code, two generations of hidden states, scratch) and results.
+double expected_disk_bytes(const WeightSource& source, const LayerPlan& plan,
+                           const QuantizeOptions& options, std::size_t tokens);
+
+}  // namespace libquant

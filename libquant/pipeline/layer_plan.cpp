@@ -1,0 +1,145 @@
+#include "libquant/pipeline/layer_plan.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "libquant/core/error.h"
+#include "libquant/pipeline/name_pattern.h"
+
+namespace libquant {
+namespace {
+
+struct Rule {
+  NamePattern pattern;
+  const LayerOverride* settings;
+  bool used = false;
+};
+
+std::vector<Rule> compile(const QuantizeOptions& options) {
+  std::vector<Rule> rules;
+  for (const auto& entry : options.overrides)
+    rules.push_back({NamePattern(entry.pattern), &entry});
+  return rules;
+}
+
+void apply_rules(std::vector<Rule>& rules, PlannedLayer& layer) {
+  for (Rule& rule : rules) {
+    if (!rule.pattern.matches(layer.name)) continue;
+    rule.used = true;
+    const LayerOverride& settings = *rule.settings;
+    layer.ignored = settings.ignore;
+    if (settings.bits) layer.options.scheme.bits = *settings.bits;
+    if (settings.group_size) layer.options.scheme.group_size = *settings.group_size;
+    if (settings.zero) layer.options.scheme.zero = *settings.zero;
+    if (settings.damping) layer.options.damping = *settings.damping;
+  }
+}
+
+// Embeddings and lm_head are never quantized here, so asking to ignore them is no mistake.
+void check_rules(std::vector<Rule>& rules) {
+  for (Rule& rule : rules) {
+    if (rule.settings->ignore &&
+        (rule.pattern.matches("lm_head") || rule.pattern.matches("model.embed_tokens")))
+      rule.used = true;
+    require(rule.used,
+            "layer pattern \"{}\" matches no linear layer; names look like \"{}\"",
+            rule.pattern.text(), linear_name(0, LinearRole::down));
+  }
+}
+
+void choose_group(const QuantizeOptions& options, PlannedLayer& layer) {
+  Scheme& scheme = layer.options.scheme;
+  const auto divides = [&](std::size_t group) { return group == 0 || layer.cols % group == 0; };
+  if (divides(scheme.group_size)) return;
+  require(options.group_fallback.has_value(),
+          "group size {} does not divide the {} columns of {}; name another group for such layers "
+          "with a group fallback (--group-fallback), or override its group",
+          scheme.group_size, layer.cols, layer.name);
+  require(divides(*options.group_fallback),
+          "neither group size {} nor the group fallback {} divides the {} columns of {}",
+          scheme.group_size, *options.group_fallback, layer.cols, layer.name);
+  scheme.group_size = *options.group_fallback;
+  layer.group_fallback = true;
+}
+
+std::string formats_that_hold(const QuantizeOptions& options, const PlannedLayer& layer,
+                              const Scheme& wanted) {
+  std::vector<std::string_view> able;
+  for (const Format format : formats())
+    if (why_not(format, adapt(format, wanted, options.write.dense_type), layer.rows, layer.cols)
+            .empty())
+      able.push_back(to_string(format));
+  return able.empty() ? "no format" : fmt::format("{}", fmt::join(able, ", "));
+}
+
+void fit_formats(const QuantizeOptions& options, PlannedLayer& layer) {
+  const Scheme wanted = layer.options.scheme;
+  Scheme& scheme = layer.options.scheme;
+  for (const Format format : options.formats)
+    scheme = adapt(format, scheme, options.write.dense_type);
+  for (const Format format : options.formats) {
+    const std::string reason = why_not(format, scheme, layer.rows, layer.cols);
+    if (reason.empty()) continue;
+    const bool alone =
+        why_not(format, adapt(format, wanted, options.write.dense_type), layer.rows, layer.cols)
+            .empty();
+    require<NotSupported>(!alone,
+                          "{} cannot be written together with the other formats asked for: {} "
+                          "({}); quantize once for each",
+                          to_string(format), reason, layer.name);
+    fail<NotSupported>("{} cannot hold {} as {}: {}; formats that can: {}", to_string(format),
+                       layer.name, to_string(wanted), reason,
+                       formats_that_hold(options, layer, wanted));
+  }
+}
+
+}  // namespace
+
+std::size_t LayerPlan::quantized() const {
+  return static_cast<std::size_t>(std::count_if(layers.begin(), layers.end(),
+                                                [](const auto& layer) { return !layer.ignored; }));
+}
+
+std::size_t LayerPlan::group_fallbacks() const {
+  return static_cast<std::size_t>(std::count_if(
+      layers.begin(), layers.end(),
+      [](const auto& layer) { return layer.group_fallback && !layer.ignored; }));
+}
+
+std::vector<std::string> LayerPlan::ignored() const {
+  std::vector<std::string> names;
+  for (const auto& layer : layers)
+    if (layer.ignored) names.push_back(layer.name);
+  return names;
+}
+
+LayerPlan plan_layers(const WeightSource& source, const QuantizeOptions& options) {
+  require(!options.formats.empty(), "quantization needs at least one output format");
+  LayerPlan plan;
+  auto rules = compile(options);
+  for (std::size_t block = 0; block < source.config().layers; ++block) {
+    for (const LinearRole role : kLinearRoles) {
+      PlannedLayer layer;
+      layer.block = block;
+      layer.role = role;
+      layer.name = linear_name(block, role);
+      layer.options = options.layer;
+      const auto info = source.info(layer.tensor());
+      layer.rows = info.rows;
+      layer.cols = info.cols;
+      apply_rules(rules, layer);
+      if (!layer.ignored) {
+        choose_group(options, layer);
+        check_scheme(layer.options.scheme, layer.cols, layer.name);
+        fit_formats(options, layer);
+      }
+      plan.layers.push_back(std::move(layer));
+    }
+  }
+  check_rules(rules);
+  require(plan.quantized() > 0, "the ignore patterns leave no layer to quantize");
+  return plan;
+}
+
+}  // namespace libquant

@@ -1,0 +1,106 @@
+#include "libquant/pipeline/prepare.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "libquant/core/error.h"
+#include "libquant/pipeline/cost.h"
+#include "libquant/pipeline/work_folder.h"
+
+namespace libquant {
+namespace {
+
+namespace fs = std::filesystem;
+
+void check_numbers(const QuantizeOptions& options) {
+  const auto& layer = options.layer;
+  require(layer.damping >= 0 && std::isfinite(layer.damping), "damping is {}, expected >= 0",
+          layer.damping);
+  require(layer.clip.steps >= 0, "clip steps are {}, expected >= 0", layer.clip.steps);
+  require(layer.clip.norm > 0, "clip norm is {}, expected > 0", layer.clip.norm);
+  require(!needs_forward(options) || !options.calibration.texts.empty(),
+          "{} needs calibration text (--calibration FILE)",
+          layer.method == Method::gptq ? "method gptq" : "a weighted clip search");
+  std::set<Format> seen;
+  for (const Format format : options.formats)
+    require(seen.insert(format).second, "output format {} is named twice", to_string(format));
+}
+
+CalibrationSet calibrate(const Checkpoint& source, const QuantizeOptions& options) {
+  if (!needs_forward(options)) return {};
+  const std::size_t longest = source.config().max_positions;
+  require(options.calibration.window <= longest,
+          "calibration windows of {} tokens are longer than the model's {} positions",
+          options.calibration.window, longest);
+  const Tokenizer tokenizer(source.tokenizer());
+  return draw_calibration(tokenizer, options.calibration);
+}
+
+fs::path existing_ancestor(fs::path path) {
+  path = fs::absolute(path);
+  while (!fs::exists(path) && path.has_parent_path() && path != path.parent_path())
+    path = path.parent_path();
+  return path;
+}
+
+void check_disk(const QuantizeOptions& options, double needed) {
+  if (output_state(options.output) == OutputState::unfinished) return;
+  std::error_code error;
+  const auto space = fs::space(existing_ancestor(options.output), error);
+  if (error) return;
+  require<Error>(needed <= static_cast<double>(space.available),
+                 "{} has {:.1f} MB of free disk, this run needs about {:.1f} MB",
+                 options.output.string(), static_cast<double>(space.available) / 1e6,
+                 needed / 1e6);
+}
+
+void check_finite(const Checkpoint& source, const std::string& name) {
+  constexpr std::size_t kChunkValues = std::size_t{1} << 20;
+  const auto info = source.info(name);
+  const std::size_t step = std::clamp<std::size_t>(kChunkValues / std::max<std::size_t>(info.cols, 1),
+                                                   1, std::max<std::size_t>(info.rows, 1));
+  Matrix rows(step, info.cols);
+  for (std::size_t begin = 0; begin < info.rows; begin += step) {
+    const auto part = rows.view().row_range(0, std::min(step, info.rows - begin));
+    source.load_rows(name, begin, part);
+    for (std::size_t i = 0; i < part.rows * part.cols; ++i)
+      require(std::isfinite(part.data[i]), "{} holds {} in row {}, column {}", name, part.data[i],
+              begin + i / part.cols, i % part.cols);
+  }
+  source.release(name);
+}
+
+}  // namespace
+
+Prepared prepare(const Checkpoint& source, const QuantizeOptions& options) {
+  check_numbers(options);
+  check_output(options.output, options.resume, options.overwrite);
+  Prepared prepared{plan_layers(source, options), {}, {}};
+  prepared.calibration = calibrate(source, options);
+
+  const std::size_t tokens = prepared.calibration.tokens.size();
+  const std::size_t window = prepared.calibration.window;
+  QuantizePlan& plan = prepared.plan;
+  plan.layers = prepared.layers.quantized();
+  plan.ignored = prepared.layers.ignored();
+  plan.group_fallbacks = prepared.layers.group_fallbacks();
+  plan.calibration_tokens = tokens;
+  plan.calibration_tokens_available = prepared.calibration.available;
+  plan.expected_peak_bytes =
+      expected_peak_bytes(source.config(), prepared.layers, tokens, window);
+  plan.expected_disk_bytes = expected_disk_bytes(source, prepared.layers, options, tokens);
+  plan.floor_flops = floor_flops(source.config(), prepared.layers, tokens, window);
+  check_disk(options, plan.expected_disk_bytes);
+  return prepared;
+}
+
+void check_finite_weights(const Checkpoint& source, const LayerPlan& plan) {
+  std::set<std::string> quantized;
+  for (const auto& layer : plan.layers)
+    if (!layer.ignored) quantized.insert(layer.tensor());
+  for (const auto& name : source.names())
+    if (!quantized.contains(name)) check_finite(source, name);
+}
+
+}  // namespace libquant

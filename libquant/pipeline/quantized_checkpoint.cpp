@@ -1,0 +1,70 @@
+#include "libquant/pipeline/quantized_checkpoint.h"
+
+#include <map>
+#include <utility>
+
+#include "libquant/core/error.h"
+
+namespace libquant {
+
+QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source,
+                                         std::vector<std::unique_ptr<BlockFile>> blocks)
+    : source_(source), blocks_(std::move(blocks)) {
+  for (const auto& block : blocks_)
+    for (const auto& report : block->reports())
+      held_.emplace(report.name + ".weight", Held{block.get(), &report});
+}
+
+const QuantizedCheckpoint::Held* QuantizedCheckpoint::find(std::string_view name) const {
+  const auto at = held_.find(std::string(name));
+  return at == held_.end() ? nullptr : &at->second;
+}
+
+WeightSource::Info QuantizedCheckpoint::info(std::string_view name) const {
+  Info info = source_.info(name);
+  if (const Held* held = find(name)) {
+    info.type = to_string(held->report->scheme);
+    info.quantized = true;
+  }
+  return info;
+}
+
+std::shared_ptr<const QuantizedMatrix> QuantizedCheckpoint::matrix(std::string_view name,
+                                                                   const Held& held) const {
+  const std::lock_guard lock(mutex_);
+  if (last_ == nullptr || last_name_ != name) {
+    last_.reset();
+    last_ = std::make_shared<const QuantizedMatrix>(held.file->matrix(held.report->name));
+    last_name_ = name;
+  }
+  return last_;
+}
+
+void QuantizedCheckpoint::load_rows(std::string_view name, std::size_t row_begin,
+                                    MatrixView out) const {
+  if (const Held* held = find(name))
+    dequantize_rows(*matrix(name, *held), row_begin, out);
+  else
+    source_.load_rows(name, row_begin, out);
+}
+
+std::optional<QuantizedMatrix> QuantizedCheckpoint::quantized(std::string_view name) const {
+  const Held* held = find(name);
+  if (held == nullptr) return std::nullopt;
+  return held->file->matrix(held->report->name);
+}
+
+std::string QuantizedCheckpoint::type_name() const {
+  std::map<std::string, std::size_t> counts;
+  for (const auto& [name, held] : held_) ++counts[to_string(held.report->scheme)];
+  std::string best;
+  std::size_t most = 0;
+  for (const auto& [type, count] : counts)
+    if (count > most) {
+      most = count;
+      best = type;
+    }
+  return best.empty() ? source_.type_name() : best;
+}
+
+}  // namespace libquant

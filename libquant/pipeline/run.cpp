@@ -1,0 +1,200 @@
+#include "libquant/pipeline/run.h"
+
+#include <chrono>
+
+#include "libquant/core/error.h"
+#include "libquant/core/version.h"
+#include "libquant/model/model.h"
+#include "libquant/pipeline/cost.h"
+#include "libquant/pipeline/process_memory.h"
+#include "libquant/pipeline/write_outputs.h"
+
+namespace libquant {
+namespace {
+
+constexpr const char* kEmbeddings = "model.embed_tokens.weight";
+
+double group_bits(const Scheme& scheme) {
+  const double stored = scheme.scale_type == ScaleType::f32 ? 32 : 16;
+  const double zero = scheme.zero == ZeroKind::asymmetric ? scheme.bits : 0;
+  return stored + zero + (scheme.zero == ZeroKind::minimum ? stored : 0);
+}
+
+}  // namespace
+
+QuantizeRun::QuantizeRun(const Checkpoint& source, const QuantizeOptions& options,
+                         const Prepared& prepared, const Json& fingerprint,
+                         const ProgressCallback& progress)
+    : source_(source),
+      options_(options),
+      prepared_(prepared),
+      fingerprint_(fingerprint),
+      work_(options.output, fingerprint, options.overwrite),
+      first_(count_finished()),
+      progress_(progress, total_work()) {
+  work_.remove_from(first_);
+}
+
+std::unique_ptr<BlockFile> QuantizeRun::open_block(std::size_t block) const {
+  return std::make_unique<BlockFile>(work_.block(block), block, work_.fingerprint());
+}
+
+std::size_t QuantizeRun::count_finished() {
+  std::size_t block = 0;
+  for (; block < blocks() && std::filesystem::exists(work_.block(block)); ++block) {
+    try {
+      open_block(block);
+    } catch (const FormatError& error) {
+      notes_.push_back(fmt::format("{}; computed again from block {}", error.what(), block));
+      break;
+    }
+  }
+  return block;
+}
+
+double QuantizeRun::write_work() const {
+  // Packing, writing, reading back and comparing one weight, in forward operations.
+  constexpr double kPerWeight = 500;
+  double weights = 0;
+  for (const auto& layer : prepared_.layers.layers)
+    weights += static_cast<double>(layer.rows) * static_cast<double>(layer.cols);
+  return weights * kPerWeight * static_cast<double>(options_.formats.size());
+}
+
+double QuantizeRun::total_work() const {
+  const auto& set = prepared_.calibration;
+  double work = write_work();
+  for (std::size_t block = first_; block < blocks(); ++block) {
+    const auto flops = block_flops(source_.config(), prepared_.layers, block, set.tokens.size(),
+                                   set.window);
+    work += flops.forward + flops.hessian;
+    for (const auto& layer : prepared_.layers.block(block))
+      if (!layer.ignored) work += solve_work(layer, forward());
+  }
+  return work;
+}
+
+bool QuantizeRun::restore_state(Matrix& hidden) {
+  const std::string state = open_block(first_ - 1)->state();
+  try {
+    hidden = read_state_file(work_.state(first_ - 1), state, prepared_.calibration.tokens.size(),
+                             source_.config().hidden_size);
+    return true;
+  } catch (const Error& error) {
+    notes_.push_back(fmt::format("{}; hidden states computed again", error.what()));
+    return false;
+  }
+}
+
+BlockWeights QuantizeRun::finished_weights(std::size_t block) const {
+  BlockWeights weights = load_block(source_, block);
+  const auto file = open_block(block);
+  for (const auto& layer : prepared_.layers.block(block))
+    if (!layer.ignored)
+      dequantize_rows(file->matrix(layer.name), 0, weights[layer.role].weight);
+  return weights;
+}
+
+BlockQuantizer QuantizeRun::start_quantizer() {
+  const auto& set = prepared_.calibration;
+  const ModelConfig& config = source_.config();
+  Matrix hidden;
+  const bool wanted = forward() && first_ < blocks();
+  const bool restored = wanted && first_ > 0 && restore_state(hidden);
+  if (wanted && !restored) {
+    hidden = embed_tokens(source_, set.tokens);
+    source_.release(kEmbeddings);
+  }
+  BlockQuantizer quantizer(config, prepared_.layers, std::move(hidden), set.window, work_.path(),
+                           progress_);
+  if (wanted && !restored)
+    for (std::size_t block = 0; block < first_; ++block)
+      quantizer.replay(block, finished_weights(block));
+  return quantizer;
+}
+
+void QuantizeRun::compute_block(BlockQuantizer& quantizer, std::size_t block) {
+  FinishedBlock finished;
+  finished.block = block;
+  finished.fingerprint = work_.fingerprint();
+  finished.layers = quantizer.quantize(block, load_block(source_, block));
+  finished.seconds = quantizer.take_seconds();
+  for (const auto& layer : prepared_.layers.block(block)) source_.release(layer.tensor());
+  // The state first: the block file's appearance is what commits both.
+  if (forward() && block + 1 < blocks())
+    finished.state = write_state_file(work_.state(block), quantizer.hidden());
+  write_block_file(work_.block(block), finished);
+  if (block > 0) work_.remove_state(block - 1);
+}
+
+void QuantizeRun::compute() {
+  if (first_ == blocks()) return;
+  progress_.stage("checking weights");
+  progress_.add(0);
+  check_finite_weights(source_, prepared_.layers);
+  BlockQuantizer quantizer = start_quantizer();
+  return_free_memory();
+  for (std::size_t block = first_; block < blocks(); ++block) compute_block(quantizer, block);
+}
+
+WriteOptions QuantizeRun::write_options() const {
+  WriteOptions write = options_.write;
+  const auto add = [&](const char* key, std::string value) {
+    write.metadata.emplace(key, std::move(value));
+  };
+  add("libquant.version", std::string(version()));
+  add("libquant.method", std::string(to_string(options_.layer.method)));
+  add("libquant.scheme", to_string(options_.layer.scheme));
+  add("libquant.source_type", source_.type_name());
+  add("libquant.source_hash", fingerprint_.at("source_hash").as_string("source_hash"));
+  add("libquant.calibration_hash",
+      fingerprint_.at("calibration_hash").as_string("calibration_hash"));
+  add("libquant.isa", fingerprint_.at("isa").as_string("isa"));
+  return write;
+}
+
+void QuantizeRun::write(QuantizeReport& report) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<std::unique_ptr<BlockFile>> files;
+  for (std::size_t block = 0; block < blocks(); ++block) files.push_back(open_block(block));
+  QuantizeOptions options = options_;
+  options.write = write_options();
+  const QuantizedCheckpoint model(source_, std::move(files));
+  progress_.stage("writing");
+  report.files = stage_outputs(model, options, work_, progress_.part(write_work()));
+  describe_blocks(report);
+  report.stages.write =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+void QuantizeRun::publish(const QuantizeReport& report) {
+  publish_outputs(work_, options_, report, fingerprint_);
+  work_.finish();
+}
+
+void QuantizeRun::describe_blocks(QuantizeReport& report) const {
+  double bits = 0;
+  for (std::size_t block = 0; block < blocks(); ++block) {
+    const auto file = open_block(block);
+    report.stages.forward += file->seconds().forward;
+    report.stages.hessian += file->seconds().hessian;
+    report.stages.solve += file->seconds().solve;
+    report.layers.insert(report.layers.end(), file->reports().begin(), file->reports().end());
+  }
+  for (const auto& layer : prepared_.layers.layers) {
+    if (layer.ignored) continue;
+    const Scheme& scheme = layer.options.scheme;
+    const std::size_t values = layer.rows * layer.cols;
+    report.quantized_weights += values;
+    bits += static_cast<double>(values) * scheme.bits +
+            static_cast<double>(layer.rows * scheme.groups(layer.cols)) * group_bits(scheme);
+  }
+  report.bits_per_weight = bits / static_cast<double>(report.quantized_weights);
+  for (const auto& layer : report.layers)
+    if (!layer.report.fallback.empty()) ++report.method_fallbacks;
+  report.blocks = blocks();
+  report.blocks_resumed = first_;
+  report.notes.insert(report.notes.end(), notes_.begin(), notes_.end());
+}
+
+}  // namespace libquant

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libquant/pipeline/block_quantizer.h"
+#include "libquant/pipeline/prepare.h"
+#include "libquant/pipeline/quantized_checkpoint.h"
+#include "libquant/pipeline/work_folder.h"
+
+namespace libquant {
+
+/// One call of quantize_model after its checks: blocks into the work folder, then results out of
+/// it.
+class QuantizeRun {
+ public:
+  /// All arguments must outlive it.
+  QuantizeRun(const Checkpoint& source, const QuantizeOptions& options, const Prepared& prepared,
+              const Json& fingerprint, const ProgressCallback& progress);
+
+  /// Quantizes the blocks that are not finished yet.
+  void compute();
+  /// Writes every format into the work folder, verifies it there, and fills in the report.
+  void write(QuantizeReport& report);
+  /// Moves the results to their places, writes the report beside them, removes the work folder.
+  void publish(const QuantizeReport& report);
+
+ private:
+  std::size_t blocks() const { return source_.config().layers; }
+  bool forward() const { return !prepared_.calibration.tokens.empty(); }
+  std::unique_ptr<BlockFile> open_block(std::size_t block) const;
+  std::size_t count_finished();
+  double total_work() const;
+  double write_work() const;
+  BlockQuantizer start_quantizer();
+  bool restore_state(Matrix& hidden);
+  BlockWeights finished_weights(std::size_t block) const;
+  void compute_block(BlockQuantizer& quantizer, std::size_t block);
+  WriteOptions write_options() const;
+  void describe_blocks(QuantizeReport& report) const;
+
+  const Checkpoint& source_;
+  const QuantizeOptions& options_;
+  const Prepared& prepared_;
+  const Json& fingerprint_;
+  std::vector<std::string> notes_;
+  WorkFolder work_;
+  std::size_t first_;  ///< blocks finished by earlier calls
+  ProgressMeter progress_;
+};
+
+}  // namespace libquant
