@@ -1,7 +1,95 @@
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "libquant/cli/commands.h"
+#include "libquant/cli/console.h"
+#include "libquant/core/error.h"
+#include "libquant/core/version.h"
+#include "libquant/io/json.h"
+
+namespace {
+
+using libquant::Json;
+namespace cli = libquant::cli;
+
+constexpr const char* kDescription =
+    "libquant makes language models small: it quantizes their weights, measures what that costs, "
+    "and writes files that other runtimes load.\n\n"
+    "A first run:\n"
+    "  libquant inspect model.gguf\n"
+    "  libquant quantize model.gguf --output small --calibration text.txt\n"
+    "  libquant eval small --reference model.gguf --text other.txt\n"
+    "  libquant generate small --prompt \"Why is the sky blue?\"\n\n"
+    "MODEL is a .gguf file or a Hugging Face folder (config.json and safetensors).";
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 success; 1 error; 2 wrong command line; 3 written, but more layers fell back "
+    "to rounding than --max-fallback allows; 130 interrupted (quantize --resume goes on).";
+
+bool wants_json(const CLI::App& app) {
+  for (const CLI::App* command : app.get_subcommands()) {
+    const CLI::Option* json = command->get_option_no_throw("--json");
+    if (json != nullptr && json->count() > 0) return true;
+  }
+  return false;
+}
+
+int report_failure(const CLI::App& app, const char* kind, const char* message, int code) {
+  fmt::print(stderr, "libquant: {}\n", message);
+  if (wants_json(app))
+    fmt::print("{}\n",
+               Json::object({{"error", message}, {"kind", kind}, {"exit_code", code}}).dump(2));
+  return code;
+}
+
+int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
+  try {
+    app.parse(argc, argv);
+    return exit_code;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? cli::kSuccess : cli::kUsage;
+  } catch (const libquant::Interrupted& error) {
+    return report_failure(app, "interrupted", error.what(), cli::kInterrupted);
+  } catch (const libquant::InvalidArgument& error) {
+    return report_failure(app, "invalid_argument", error.what(), cli::kError);
+  } catch (const libquant::FormatError& error) {
+    return report_failure(app, "format", error.what(), cli::kError);
+  } catch (const libquant::NotSupported& error) {
+    return report_failure(app, "not_supported", error.what(), cli::kError);
+  } catch (const std::bad_alloc&) {
+    return report_failure(app, "memory", "out of memory", cli::kError);
+  } catch (const std::exception& error) {
+    return report_failure(app, "error", error.what(), cli::kError);
+  }
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("libquant: make language models small without making them unfair");
-  CLI11_PARSE(app, argc, argv);
-  return 0;
+  // A file-size limit or a closed pipe is an error with a message, not a silent end.
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+  cli::install_interrupt_handler();
+
+  CLI::App app(kDescription, "libquant");
+  app.set_version_flag("--version", std::string(libquant::version()));
+  app.footer(kExitCodes);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  int exit_code = cli::kSuccess;
+  cli::add_quantize(app, exit_code);
+  cli::add_eval(app, exit_code);
+  cli::add_generate(app, exit_code);
+  cli::add_inspect(app, exit_code);
+  for (CLI::App* command : app.get_subcommands({})) command->footer(kExitCodes);
+  const int code = run(app, argc, argv, exit_code);
+  if (std::fflush(stdout) != 0 && code == cli::kSuccess) {
+    fmt::print(stderr, "libquant: cannot write to standard output\n");
+    return cli::kError;
+  }
+  return code;
 }

@@ -22,6 +22,7 @@ class WeightSource {
     std::size_t cols = 0;
     std::string type;  ///< "BF16", "Q4_1", "w4g64 symmetric f16": as reports print it
     bool quantized = false;
+    std::size_t bytes = 0;  ///< as stored
   };
   virtual ~WeightSource() = default;
 

@@ -62,9 +62,8 @@ std::string reports_text(std::span<const QuantizedLayer> layers) {
 }
 
 std::string seconds_text(const StageSeconds& seconds) {
-  return Json::object({{"forward", seconds.forward},
-                       {"hessian", seconds.hessian},
-                       {"solve", seconds.solve}})
+  return Json::object(
+             {{"forward", seconds.forward}, {"hessian", seconds.hessian}, {"solve", seconds.solve}})
       .dump();
 }
 
@@ -103,12 +102,10 @@ void copy_part(const SafetensorsFile& file, const std::string& name, std::vector
 }  // namespace
 
 void write_block_file(const std::filesystem::path& path, const FinishedBlock& block) {
-  Metadata metadata{{"version", std::string(kVersion)},
-                    {"block", std::to_string(block.block)},
-                    {"fingerprint", block.fingerprint},
-                    {"state", block.state},
-                    {"layers", reports_text(block.layers)},
-                    {"seconds", seconds_text(block.seconds)}};
+  Metadata metadata{
+      {"version", std::string(kVersion)},     {"block", std::to_string(block.block)},
+      {"fingerprint", block.fingerprint},     {"state", block.state},
+      {"layers", reports_text(block.layers)}, {"seconds", seconds_text(block.seconds)}};
   const auto parts = parts_of(block.layers);
   ContentHash hash(metadata);
   std::vector<SafetensorsWriter::Entry> entries;
@@ -137,8 +134,7 @@ BlockFile::BlockFile(const std::filesystem::path& path, std::size_t block,
     for (const Json& layer : layers.as_array("layers"))
       reports_.push_back(layer_report_from_json(layer));
   } catch (const Error& error) {
-    fail<FormatError>("work file {} is damaged or of another run: {}", path.string(),
-                      error.what());
+    fail<FormatError>("work file {} is damaged or of another run: {}", path.string(), error.what());
   }
 }
 
@@ -178,8 +174,8 @@ Matrix read_state_file(const std::filesystem::path& path, std::string_view hash,
                        std::size_t cols) {
   const SafetensorsFile file(path);
   const StoredTensor* tensor = file.find("hidden");
-  require<FormatError>(tensor != nullptr && tensor->dtype == DType::f32 &&
-                           tensor->rows() == rows && tensor->cols() == cols,
+  require<FormatError>(tensor != nullptr && tensor->dtype == DType::f32 && tensor->rows() == rows &&
+                           tensor->cols() == cols,
                        "work file {} does not hold {} x {} hidden states", path.string(), rows,
                        cols);
   require<FormatError>(hash_hex(tensor->bytes) == hash, "work file {} is damaged: wrong hash",

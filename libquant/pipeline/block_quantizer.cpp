@@ -91,9 +91,8 @@ void BlockQuantizer::for_chunks(const Pass& pass, const char* what, double flops
 
 std::optional<Hessian> BlockQuantizer::hessian_for(const Pass& pass,
                                                    std::span<const LinearRole> roles) const {
-  const bool wanted = std::any_of(roles.begin(), roles.end(), [&](LinearRole role) {
-    return !pass.planned(role).ignored;
-  });
+  const bool wanted = std::any_of(roles.begin(), roles.end(),
+                                  [&](LinearRole role) { return !pass.planned(role).ignored; });
   if (!wanted || hidden_.empty()) return std::nullopt;
   return std::optional<Hessian>(std::in_place, pass.planned(roles.front()).cols);
 }
@@ -152,8 +151,8 @@ void BlockQuantizer::attention_stages(Pass& pass) {
   solve(pass, kQueryKeyValue, std::move(shared));
 
   auto own = hessian_for(pass, kOutput);
-  double flops = attention_flops(config_, hidden_.rows(), window_) +
-                 hessian_flops(width, hidden_.rows());
+  double flops =
+      attention_flops(config_, hidden_.rows(), window_) + hessian_flops(width, hidden_.rows());
   for (const LinearRole role : kQueryKeyValue)
     flops += linear_flops(pass.planned(role), hidden_.rows());
   for_chunks(pass, "attention", flops, [&](const Chunk& chunk) {

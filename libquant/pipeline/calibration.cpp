@@ -75,8 +75,7 @@ std::vector<std::size_t> window_offsets(std::size_t available, std::size_t windo
   const std::size_t phase = rng.below(available - slots * window + 1);
   std::vector<std::size_t> order(slots);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  for (std::size_t i = 0; i < windows; ++i)
-    std::swap(order[i], order[i + rng.below(slots - i)]);
+  for (std::size_t i = 0; i < windows; ++i) std::swap(order[i], order[i + rng.below(slots - i)]);
   std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(windows));
   for (std::size_t i = 0; i < windows; ++i) offsets[i] = phase + order[i] * window;
   return offsets;

@@ -91,7 +91,9 @@ double hessian_flops(std::size_t size, std::size_t tokens) {
 
 double factor_flops(std::size_t size) { return 2.0 / 3.0 * d(size) * d(size) * d(size); }
 
-double update_flops(const PlannedLayer& layer) { return d(layer.rows) * d(layer.cols) * d(layer.cols); }
+double update_flops(const PlannedLayer& layer) {
+  return d(layer.rows) * d(layer.cols) * d(layer.cols);
+}
 
 bool needs_forward(const QuantizeOptions& options) {
   return options.layer.method == Method::gptq || options.layer.clip.weighted;
@@ -105,7 +107,8 @@ BlockFlops block_flops(const ModelConfig& config, const LayerPlan& plan, std::si
   for (const auto& roles : kSharedInputs) {
     const auto shared = sharing(layers, roles);
     const std::size_t size = shared.front().cols;
-    if (std::any_of(shared.begin(), shared.end(), wanted)) flops.hessian += hessian_flops(size, tokens);
+    if (std::any_of(shared.begin(), shared.end(), wanted))
+      flops.hessian += hessian_flops(size, tokens);
     if (std::any_of(shared.begin(), shared.end(), solved)) flops.solve += factor_flops(size);
     for (const auto& layer : shared) {
       const bool unused = layer.role == LinearRole::down && block + 1 == config.layers;
@@ -149,7 +152,8 @@ double expected_disk_bytes(const WeightSource& source, const LayerPlan& plan,
   double dense = 0, packed = 0;
   for (const auto& layer : plan.layers) {
     const double values = d(layer.rows) * d(layer.cols);
-    if (!layer.ignored) bytes += values + d(layer.rows) * d(layer.options.scheme.groups(layer.cols)) * 5;
+    if (!layer.ignored)
+      bytes += values + d(layer.rows) * d(layer.options.scheme.groups(layer.cols)) * 5;
     (layer.ignored ? dense : packed) += layer.ignored ? values : packed_bytes(layer);
   }
   const double embeddings =

@@ -72,8 +72,7 @@ Json make_fingerprint(const Checkpoint& source, const QuantizeOptions& options,
   json.set("calibration_hash", calibration.hash);
   add_layer_options(options.layer, json);
   json.set("overrides", describe(options.overrides));
-  json.set("group_fallback",
-           options.group_fallback ? Json(*options.group_fallback) : Json("none"));
+  json.set("group_fallback", options.group_fallback ? Json(*options.group_fallback) : Json("none"));
   json.set("formats", describe(options.formats));
   json.set("dense_type", to_string(options.write.dense_type));
   json.set("embedding_type", to_string(options.write.embedding_type));
@@ -93,8 +92,7 @@ std::string fingerprint_difference(const Json& kept, const Json& wanted) {
     if (const Json* other = kept.find(key); other == nullptr || !(*other == value))
       return fmt::format("{} was {}, now {}", key, text_of(other), value.dump());
   for (const auto& [key, value] : kept.as_object("fingerprint"))
-    if (wanted.find(key) == nullptr)
-      return fmt::format("{} was {}, now absent", key, value.dump());
+    if (wanted.find(key) == nullptr) return fmt::format("{} was {}, now absent", key, value.dump());
   return {};
 }
 

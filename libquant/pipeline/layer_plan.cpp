@@ -5,13 +5,13 @@
 #include <algorithm>
 
 #include "libquant/core/error.h"
-#include "libquant/pipeline/name_pattern.h"
+#include "libquant/pipeline/layer_pattern.h"
 
 namespace libquant {
 namespace {
 
 struct Rule {
-  NamePattern pattern;
+  LayerPattern pattern;
   const LayerOverride* settings;
   bool used = false;
 };
@@ -19,7 +19,7 @@ struct Rule {
 std::vector<Rule> compile(const QuantizeOptions& options) {
   std::vector<Rule> rules;
   for (const auto& entry : options.overrides)
-    rules.push_back({NamePattern(entry.pattern), &entry});
+    rules.push_back({LayerPattern(entry.pattern), &entry});
   return rules;
 }
 
@@ -42,8 +42,7 @@ void check_rules(std::vector<Rule>& rules) {
     if (rule.settings->ignore &&
         (rule.pattern.matches("lm_head") || rule.pattern.matches("model.embed_tokens")))
       rule.used = true;
-    require(rule.used,
-            "layer pattern \"{}\" matches no linear layer; names look like \"{}\"",
+    require(rule.used, "layer pattern \"{}\" matches no linear layer; names look like \"{}\"",
             rule.pattern.text(), linear_name(0, LinearRole::down));
   }
 }
@@ -102,9 +101,9 @@ std::size_t LayerPlan::quantized() const {
 }
 
 std::size_t LayerPlan::group_fallbacks() const {
-  return static_cast<std::size_t>(std::count_if(
-      layers.begin(), layers.end(),
-      [](const auto& layer) { return layer.group_fallback && !layer.ignored; }));
+  return static_cast<std::size_t>(
+      std::count_if(layers.begin(), layers.end(),
+                    [](const auto& layer) { return layer.group_fallback && !layer.ignored; }));
 }
 
 std::vector<std::string> LayerPlan::ignored() const {

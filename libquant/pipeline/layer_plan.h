@@ -29,9 +29,7 @@ struct LayerPlan {
   std::vector<PlannedLayer> layers;
 
   std::span<const PlannedLayer, kLinearRoles.size()> block(std::size_t index) const {
-    return std::span(layers)
-        .subspan(index * kLinearRoles.size())
-        .first<kLinearRoles.size()>();
+    return std::span(layers).subspan(index * kLinearRoles.size()).first<kLinearRoles.size()>();
   }
   std::size_t quantized() const;
   std::size_t group_fallbacks() const;

@@ -51,15 +51,14 @@ void check_disk(const QuantizeOptions& options, double needed) {
   if (error) return;
   require<Error>(needed <= static_cast<double>(space.available),
                  "{} has {:.1f} MB of free disk, this run needs about {:.1f} MB",
-                 options.output.string(), static_cast<double>(space.available) / 1e6,
-                 needed / 1e6);
+                 options.output.string(), static_cast<double>(space.available) / 1e6, needed / 1e6);
 }
 
 void check_finite(const Checkpoint& source, const std::string& name) {
   constexpr std::size_t kChunkValues = std::size_t{1} << 20;
   const auto info = source.info(name);
-  const std::size_t step = std::clamp<std::size_t>(kChunkValues / std::max<std::size_t>(info.cols, 1),
-                                                   1, std::max<std::size_t>(info.rows, 1));
+  const std::size_t step = std::clamp<std::size_t>(
+      kChunkValues / std::max<std::size_t>(info.cols, 1), 1, std::max<std::size_t>(info.rows, 1));
   Matrix rows(step, info.cols);
   for (std::size_t begin = 0; begin < info.rows; begin += step) {
     const auto part = rows.view().row_range(0, std::min(step, info.rows - begin));
@@ -87,8 +86,7 @@ Prepared prepare(const Checkpoint& source, const QuantizeOptions& options) {
   plan.group_fallbacks = prepared.layers.group_fallbacks();
   plan.calibration_tokens = tokens;
   plan.calibration_tokens_available = prepared.calibration.available;
-  plan.expected_peak_bytes =
-      expected_peak_bytes(source.config(), prepared.layers, tokens, window);
+  plan.expected_peak_bytes = expected_peak_bytes(source.config(), prepared.layers, tokens, window);
   plan.expected_disk_bytes = expected_disk_bytes(source, prepared.layers, options, tokens);
   plan.floor_flops = floor_flops(source.config(), prepared.layers, tokens, window);
   check_disk(options, plan.expected_disk_bytes);

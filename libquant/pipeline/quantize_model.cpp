@@ -44,8 +44,7 @@ QuantizeReport quantize_model(const Checkpoint& source, const QuantizeOptions& o
   const auto begin = std::chrono::steady_clock::now();
   PeakMemory memory;
   const Prepared prepared = prepare(source, options);
-  const Json fingerprint =
-      make_fingerprint(source, options, prepared.layers, prepared.calibration);
+  const Json fingerprint = make_fingerprint(source, options, prepared.layers, prepared.calibration);
   if (options.resume && output_state(options.output) == OutputState::finished)
     return finished_report(options.output, fingerprint);
   if (options.on_plan) options.on_plan(prepared.plan);
@@ -55,8 +54,7 @@ QuantizeReport quantize_model(const Checkpoint& source, const QuantizeOptions& o
   QuantizeReport report = planned_report(source, options, prepared.plan, fingerprint);
   run.write(report);
   report.peak_anonymous_bytes = memory.bytes();
-  report.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   run.publish(report);
   return report;
 }

@@ -38,9 +38,9 @@ struct QuantizeReport {
   std::size_t quantized_weights = 0;
   double bits_per_weight = 0;  ///< of the quantized matrices, group parameters included
   double expected_peak_bytes = 0, peak_anonymous_bytes = 0;  ///< anonymous resident memory
-  double floor_flops = 0;        ///< one forward + Hessians as SYRK + solves
-  double probe_flops = 0;        ///< per second: FMA probe of this run, all threads
-  double seconds = 0;            ///< wall-clock time of this call
+  double floor_flops = 0;  ///< one forward + Hessians as SYRK + solves
+  double probe_flops = 0;  ///< per second: FMA probe of this run, all threads
+  double seconds = 0;      ///< wall-clock time of this call
   StageSeconds stages;
   std::vector<std::filesystem::path> files;  ///< written, relative to the output folder
 

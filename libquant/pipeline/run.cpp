@@ -65,8 +65,8 @@ double QuantizeRun::total_work() const {
   const auto& set = prepared_.calibration;
   double work = write_work();
   for (std::size_t block = first_; block < blocks(); ++block) {
-    const auto flops = block_flops(source_.config(), prepared_.layers, block, set.tokens.size(),
-                                   set.window);
+    const auto flops =
+        block_flops(source_.config(), prepared_.layers, block, set.tokens.size(), set.window);
     work += flops.forward + flops.hessian;
     for (const auto& layer : prepared_.layers.block(block))
       if (!layer.ignored) work += solve_work(layer, forward());
@@ -90,8 +90,7 @@ BlockWeights QuantizeRun::finished_weights(std::size_t block) const {
   BlockWeights weights = load_block(source_, block);
   const auto file = open_block(block);
   for (const auto& layer : prepared_.layers.block(block))
-    if (!layer.ignored)
-      dequantize_rows(file->matrix(layer.name), 0, weights[layer.role].weight);
+    if (!layer.ignored) dequantize_rows(file->matrix(layer.name), 0, weights[layer.role].weight);
   return weights;
 }
 

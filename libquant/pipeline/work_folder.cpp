@@ -37,10 +37,11 @@ std::optional<std::size_t> index_of(const std::string& name) {
 template <typename... Args>
 void check_system(const std::error_code& error, fmt::format_string<Args...> format,
                   Args&&... args) {
-  if (error) fail<Error>("{}: {}", fmt::format(format, std::forward<Args>(args)...), error.message());
+  if (error)
+    fail<Error>("{}: {}", fmt::format(format, std::forward<Args>(args)...), error.message());
 }
 
-void remove_all(const fs::path& path) {
+void remove_tree(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);
   check_system(error, "cannot remove {}", path.string());
@@ -97,12 +98,12 @@ WorkFolder::WorkFolder(const fs::path& output, const Json& fingerprint, bool dis
   fs::create_directories(path_, error);
   check_system(error, "cannot create {}", path_.string());
   lock();
-  remove_all(output / kTrashName);
+  remove_tree(output / kTrashName);
   const fs::path kept = path_ / kFingerprintFile;
   if (discard) {
     fs::remove(kept);
     remove_from(0);
-    remove_all(staged());
+    remove_tree(staged());
   }
   if (fs::exists(kept)) {
     const std::string difference = fingerprint_difference(Json::parse_file(kept), fingerprint);
@@ -152,7 +153,7 @@ void WorkFolder::finish() {
   std::error_code error;
   fs::rename(path_, trash, error);
   check_system(error, "cannot rename {}", path_.string());
-  remove_all(trash);
+  remove_tree(trash);
 }
 
 }  // namespace libquant

@@ -7,10 +7,10 @@
 namespace libquant {
 
 /// A PCRE2 pattern searched for anywhere in a layer's name. Immutable.
-class NamePattern {
+class LayerPattern {
  public:
   /// Throws InvalidArgument with PCRE2's reason and its position.
-  explicit NamePattern(std::string pattern);
+  explicit LayerPattern(std::string pattern);
   bool matches(std::string_view name) const;
   const std::string& text() const noexcept { return text_; }
 

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "kernels/cpu/dispatch.h"
+#include "kernels/threads.h"
+#include "libquant/core/error.h"
+
+namespace libquant::cli {
+
+/// Options that every sub-command has.
+struct CommonArguments {
+  bool json = false;
+  bool progress = false;
+  int threads = 0;
+};
+
+inline void add_common(CLI::App& command, CommonArguments& common) {
+  command.add_flag("--json", common.json, "print one JSON document on standard output");
+  command.add_flag("--progress", common.progress,
+                   "print progress even where standard error is no terminal");
+  command.add_option("--threads", common.threads, "threads to use (default: all cores)")
+      ->check(CLI::Range(1, 4096))
+      ->type_name("N");
+}
+
+/// Makes them count; an unknown LIBQUANT_ISA is an error here rather than inside a kernel.
+inline void apply_common(const CommonArguments& common) {
+  kernels::active();
+  kernels::set_thread_count(common.threads);
+}
+
+/// Adds an option whose text one of the library's `..._from(name)` functions turns into a value:
+/// its complaint becomes the usage error.
+template <typename T, typename Parse>
+CLI::Option* add_named(CLI::App& command, const std::string& flags, T& value, Parse parse,
+                       const std::string& help) {
+  return command
+      .add_option_function<std::string>(
+          flags,
+          [&value, parse](const std::string& text) {
+            try {
+              value = parse(text);
+            } catch (const Error& error) {
+              throw CLI::ValidationError(error.what());
+            }
+          },
+          help)
+      ->type_name("NAME");
+}
+
+}  // namespace libquant::cli

@@ -1,0 +1,164 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "libquant/checkpoint/checkpoint.h"
+#include "libquant/cli/arguments.h"
+#include "libquant/cli/commands.h"
+#include "libquant/cli/console.h"
+#include "libquant/io/json.h"
+#include "libquant/pipeline/chat_session.h"
+
+namespace libquant::cli {
+namespace {
+
+struct Arguments {
+  CommonArguments common;
+  std::filesystem::path model;
+  std::optional<std::string> prompt;
+  std::string system;
+  std::optional<ChatFormat> format;
+  bool no_chat = false;
+  std::size_t context = 4096;
+  SamplingOptions sampling;
+};
+
+bool print_text(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+  return !interrupted();
+}
+
+void print_speed(const Generation& g) {
+  const auto rate = [](std::size_t tokens, double seconds) {
+    return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
+  };
+  fmt::print(stderr, "[prompt {} tokens, {:.1f} tokens/s; answer {} tokens, {:.1f} tokens/s]\n",
+             g.prompt_tokens, rate(g.prompt_tokens, g.prompt_seconds), g.tokens.size(),
+             rate(g.tokens.size(), g.seconds));
+}
+
+Json answer_json(const ChatSession::Answer& answer, ChatFormat format) {
+  Json::Array ids;
+  for (const auto id : answer.generation.tokens) ids.emplace_back(std::int64_t{id});
+  const Generation& g = answer.generation;
+  return Json::object({{"text", answer.text},
+                       {"tokens", std::move(ids)},
+                       {"stopped", g.stopped},
+                       {"chat_format", to_string(format)},
+                       {"prompt_tokens", g.prompt_tokens},
+                       {"prompt_seconds", g.prompt_seconds},
+                       {"seconds", g.seconds}});
+}
+
+int answer_once(const Arguments& a, ChatSession& session, ChatFormat format,
+                const std::string& prompt) {
+  const auto stream = a.common.json
+                          ? ChatSession::OnText([](std::string_view) { return !interrupted(); })
+                          : ChatSession::OnText(print_text);
+  const auto answer = format == ChatFormat::none ? session.complete(prompt, a.sampling, stream)
+                                                 : session.say(prompt, a.sampling, stream);
+  if (a.common.json) {
+    fmt::print("{}\n", answer_json(answer, format).dump(2));
+  } else {
+    fmt::print("\n");
+    std::fflush(stdout);
+    print_speed(answer.generation);
+  }
+  return interrupted() ? kInterrupted : kSuccess;
+}
+
+int converse(const Arguments& a, ChatSession& session, ChatFormat format) {
+  fmt::print(stderr, "Type a message and press Enter; an empty line or Ctrl-D ends.\n");
+  for (std::string line;;) {
+    fmt::print(stderr, "\n> ");
+    if (!std::getline(std::cin, line) || line.empty()) break;
+    const int code = answer_once(a, session, format, line);
+    if (code != kSuccess) return code;
+  }
+  return kSuccess;
+}
+
+std::string read_input() {
+  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+}
+
+int run(Arguments& a) {
+  apply_common(a.common);
+  const auto checkpoint = open_checkpoint(a.model);
+  const Tokenizer tokenizer(checkpoint->tokenizer());
+  const ChatFormat format = a.no_chat  ? ChatFormat::none
+                            : a.format ? *a.format
+                                       : detect_chat_format(checkpoint->tokenizer());
+  const Model model(*checkpoint);
+  ChatSession session(model, tokenizer, format, a.system, a.context);
+  if (a.prompt) return answer_once(a, session, format, *a.prompt);
+  if (input_is_terminal() && !a.common.json) return converse(a, session, format);
+  return answer_once(a, session, format, read_input());
+}
+
+void add_sampling(CLI::App& command, Arguments& a) {
+  SamplingOptions& s = a.sampling;
+  command
+      .add_option("--temperature", s.temperature, "0: always the likeliest token; higher: freer")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--top-k", s.top_k, "draw from the K likeliest tokens; 0: from all")
+      ->capture_default_str();
+  command
+      .add_option("--top-p", s.top_p,
+                  "draw from the likeliest tokens that make up this probability")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command.add_option("--seed", s.seed, "the same seed gives the same answer")
+      ->capture_default_str();
+  command.add_option("--max-tokens", s.max_tokens, "longest answer")->capture_default_str();
+  command
+      .add_option("--context", a.context, "tokens of conversation to keep; capped at the model's")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app, int& exit_code) {
+  auto a = std::make_shared<Arguments>();
+  CLI::App* command =
+      app.add_subcommand("generate", "let a model answer a prompt, or chat with it in a terminal");
+  command->add_option("model", a->model, "a .gguf file or a Hugging Face folder")
+      ->required()
+      ->check(CLI::ExistingPath)
+      ->type_name("MODEL");
+  command
+      ->add_option("--prompt,-p", a->prompt,
+                   "what to say (default: chat in a terminal, else read standard input)")
+      ->type_name("TEXT");
+  command->add_option("--system", a->system, "instructions given before the conversation")
+      ->type_name("TEXT");
+  auto* format =
+      command
+          ->add_option_function<std::string>(
+              "--chat-format",
+              [a = a.get()](const std::string& name) {
+                try {
+                  a->format = chat_format_from(name);
+                } catch (const Error& error) {
+                  throw CLI::ValidationError(error.what());
+                }
+              },
+              "chatml, llama3, mistral or zephyr (default: as the model's template says)")
+          ->type_name("NAME");
+  command->add_flag("--no-chat", a->no_chat, "continue the prompt as plain text")->excludes(format);
+  add_sampling(*command, *a);
+  add_common(*command, a->common);
+  command->callback([a, &exit_code] { exit_code = run(*a); });
+}
+
+}  // namespace libquant::cli

@@ -1,0 +1,189 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libquant/checkpoint/checkpoint.h"
+#include "libquant/cli/arguments.h"
+#include "libquant/cli/commands.h"
+#include "libquant/cli/console.h"
+#include "libquant/cli/override.h"
+#include "libquant/cli/quantize_output.h"
+#include "libquant/pipeline/quantize_model.h"
+
+namespace libquant::cli {
+namespace {
+
+struct Arguments {
+  CommonArguments common;
+  std::filesystem::path model;
+  QuantizeOptions options;
+  std::vector<Format> formats;
+  std::vector<std::string> ignore;
+  bool dry_run = false;
+};
+
+void add_grid(CLI::App& command, Arguments& a) {
+  LayerOptions& layer = a.options.layer;
+  Scheme& scheme = layer.scheme;
+  add_named(command, "--method", layer.method, method_from,
+            "gptq (default: uses calibration text, better) or rtn (round to nearest, fast)");
+  command.add_option("--bits", scheme.bits, "bits per weight")
+      ->check(CLI::IsMember({2, 3, 4, 5, 6, 8}))
+      ->capture_default_str();
+  add_named(command, "--group-size", scheme.group_size, group_size_from,
+            "weights that share a scale: 32, 64 (default), 128, or \"row\"")
+      ->type_name("N");
+  add_named(command, "--zero", scheme.zero, zero_kind_from,
+            "symmetric (default), asymmetric (integer zero point) or minimum (float minimum, the "
+            "grid of Q4_1)");
+  add_named(command, "--act-order", layer.act_order, act_order_from,
+            "order in which GPTQ visits columns: none, group (default) or static_all");
+  command
+      .add_option("--damping", layer.damping, "added to the Hessian, share of its mean diagonal")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command
+      .add_option("--clip-steps", layer.clip.steps,
+                  "steps of the search for a narrower range; 0: none")
+      ->check(CLI::Range(0, 255))
+      ->capture_default_str();
+  command.add_option("--clip-norm", layer.clip.norm, "exponent of the error that search minimises")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_flag("--clip-weighted,!--no-clip-weighted", layer.clip.weighted,
+                   "weight that error by the calibration's second moments");
+}
+
+void add_calibration(CLI::App& command, Arguments& a) {
+  CalibrationOptions& calibration = a.options.calibration;
+  command
+      .add_option("--calibration", calibration.texts,
+                  "plain text files like what the model will read")
+      ->check(CLI::ExistingFile)
+      ->type_name("FILE...");
+  command.add_option("--windows", calibration.windows, "pieces of text to calibrate on")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--window", calibration.window, "tokens in each")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      .add_option("--seed", calibration.seed, "0: pieces evenly spread; else drawn with this seed")
+      ->capture_default_str();
+}
+
+void add_layers(CLI::App& command, Arguments& a) {
+  command
+      .add_option("--ignore", a.ignore,
+                  "keep layers whose name matches dense, e.g. 'layers\\.0\\.' (repeatable)")
+      ->type_name("REGEX");
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--override",
+          [&a](const std::vector<std::string>& texts) {
+            try {
+              for (const auto& text : texts) a.options.overrides.push_back(override_from(text));
+            } catch (const Error& error) {
+              throw CLI::ValidationError(error.what());
+            }
+          },
+          "other settings for layers whose name matches, e.g. 'down_proj:bits=8,group=32' "
+          "(repeatable; later ones win; bits, group, zero, damping, ignore)")
+      ->type_name("REGEX:SETTINGS");
+  command
+      .add_option_function<std::string>(
+          "--group-fallback",
+          [&a](const std::string& text) { a.options.group_fallback = group_size_from(text); },
+          "group size for layers that --group-size does not divide (default: such a layer is an "
+          "error)")
+      ->type_name("N");
+  command
+      .add_option("--max-fallback", a.options.max_fallback,
+                  "layers that may fall back to rounding before the exit code is 3")
+      ->capture_default_str();
+}
+
+void add_output(CLI::App& command, Arguments& a) {
+  command.add_option("--output,-o", a.options.output, "folder for the result; new or empty")
+      ->required()
+      ->type_name("DIR");
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--format",
+          [&a](const std::vector<std::string>& names) {
+            try {
+              for (const auto& name : names) a.formats.push_back(format_from(name));
+            } catch (const Error& error) {
+              throw CLI::ValidationError(error.what());
+            }
+          },
+          "compressed-tensors (default), gptq, gptq_v2, gguf or safetensors (dense); repeatable: "
+          "each then gets its own folder")
+      ->type_name("NAME");
+  const auto dense = [](const std::string& text) { return stored_type_from(text, false); };
+  const auto embedding = [](const std::string& text) { return stored_type_from(text, true); };
+  add_named(command, "--dense-type", a.options.write.dense_type, dense,
+            "type of what is not quantized: bf16 (default), f16 or f32");
+  add_named(command, "--embedding-type", a.options.write.embedding_type, embedding,
+            "type of embeddings and output layer: bf16 (default), f16, f32, or q8_0 in GGUF");
+  auto* resume = command.add_flag("--resume", a.options.resume,
+                                  "go on with an unfinished run in the output folder");
+  command.add_flag("--overwrite", a.options.overwrite, "replace an earlier result in the folder")
+      ->excludes(resume);
+  command.add_flag("--dry-run", a.dry_run, "check everything, print the plan, and stop");
+}
+
+void finish_options(Arguments& a) {
+  if (!a.formats.empty()) a.options.formats = a.formats;
+  for (const auto& pattern : a.ignore) {
+    LayerOverride ignored;
+    ignored.pattern = pattern;
+    ignored.ignore = true;
+    a.options.overrides.push_back(std::move(ignored));
+  }
+  a.options.source_name = a.model.string();
+}
+
+int run(Arguments& a) {
+  apply_common(a.common);
+  finish_options(a);
+  const auto source = open_checkpoint(a.model);
+  if (a.dry_run) {
+    print_plan(*source, a.options, plan_quantization(*source, a.options), a.common.json);
+    return kSuccess;
+  }
+  ProgressLine line(a.common.progress);
+  if (!a.common.json)
+    a.options.on_plan = [&](const QuantizePlan& plan) {
+      print_plan(*source, a.options, plan, false);
+    };
+  const QuantizeReport report = quantize_model(*source, a.options, line.callback());
+  line.clear();
+  print_report(report, a.options, a.common.json);
+  return report.too_many_fallbacks() ? kFallbacks : kSuccess;
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& app, int& exit_code) {
+  auto a = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand(
+      "quantize", "make a model smaller: store its weights in few bits, with little loss");
+  command->add_option("model", a->model, "a .gguf file or a Hugging Face folder")
+      ->required()
+      ->check(CLI::ExistingPath)
+      ->type_name("MODEL");
+  add_output(*command, *a);
+  add_grid(*command, *a);
+  add_calibration(*command, *a);
+  add_layers(*command, *a);
+  add_common(*command, a->common);
+  command->callback([a, &exit_code] { exit_code = run(*a); });
+}
+
+}  // namespace libquant::cli

@@ -1,0 +1,97 @@
+#include "libquant/cli/quantize_output.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "libquant/cli/console.h"
+
+namespace libquant::cli {
+namespace {
+
+Json plan_json(const Checkpoint& source, const QuantizePlan& plan) {
+  Json::Array ignored;
+  for (const auto& name : plan.ignored) ignored.emplace_back(name);
+  return Json::object({{"source_type", source.type_name()},
+                       {"layers", plan.layers},
+                       {"ignored", std::move(ignored)},
+                       {"group_fallbacks", plan.group_fallbacks},
+                       {"calibration_tokens", plan.calibration_tokens},
+                       {"calibration_tokens_available", plan.calibration_tokens_available},
+                       {"expected_peak_bytes", plan.expected_peak_bytes},
+                       {"expected_disk_bytes", plan.expected_disk_bytes},
+                       {"floor_flops", plan.floor_flops}});
+}
+
+void print_layers(const QuantizeReport& report) {
+  Table table({"layer", "scheme", "error", "rounding", "damping", "seconds", "note"});
+  for (const auto& layer : report.layers) {
+    const LayerReport& r = layer.report;
+    std::string note = r.fallback.empty() ? "" : "FELL BACK: " + r.fallback;
+    if (r.group_fallback) note += note.empty() ? "group fallback" : ", group fallback";
+    table.add({layer.name, to_string(layer.scheme), fmt::format("{:.3e}", r.error),
+               fmt::format("{:.3e}", r.rtn_error), fmt::format("{:.4f}", r.damping),
+               fmt::format("{:.2f}", r.seconds), note});
+  }
+  fmt::print("\n{}", table.text());
+}
+
+void print_totals(const QuantizeReport& r, const QuantizeOptions& options) {
+  fmt::print("\n{} weights in {:.2f} bits each; {} layers", r.quantized_weights, r.bits_per_weight,
+             r.layers.size());
+  if (!r.ignored.empty()) fmt::print(", {} kept dense", r.ignored.size());
+  if (r.group_fallbacks > 0) fmt::print(", {} with the fallback group", r.group_fallbacks);
+  if (r.blocks_resumed > 0)
+    fmt::print(", {} of {} blocks from an earlier call", r.blocks_resumed, r.blocks);
+  fmt::print("\ntime {}", seconds_text(r.seconds));
+  if (r.floor_seconds() > 0 && r.blocks_resumed == 0)
+    fmt::print(" = {:.2f} x the floor of {} on this machine", r.seconds / r.floor_seconds(),
+               seconds_text(r.floor_seconds()));
+  fmt::print(" (forward {}, Hessians {}, solving {}, writing {})\n", seconds_text(r.stages.forward),
+             seconds_text(r.stages.hessian), seconds_text(r.stages.solve),
+             seconds_text(r.stages.write));
+  fmt::print("peak memory {} (expected {})\n", bytes_text(r.peak_anonymous_bytes),
+             bytes_text(r.expected_peak_bytes));
+  for (const auto& note : r.notes) fmt::print("note: {}\n", note);
+  for (const auto& file : r.files) fmt::print("wrote {}\n", (options.output / file).string());
+}
+
+}  // namespace
+
+void print_plan(const Checkpoint& source, const QuantizeOptions& options, const QuantizePlan& plan,
+                bool json) {
+  if (json) {
+    fmt::print("{}\n", plan_json(source, plan).dump(2));
+    return;
+  }
+  fmt::print("source: {} ({}, weights in {})\n", options.source_name, source.format(),
+             source.type_name());
+  fmt::print("plan: {} layers to {} with {}", plan.layers, to_string(options.layer.scheme),
+             to_string(options.layer.method));
+  if (plan.group_fallbacks > 0)
+    fmt::print(", {} of them with the fallback group", plan.group_fallbacks);
+  if (!plan.ignored.empty()) fmt::print(", {} kept dense", plan.ignored.size());
+  fmt::print("\n");
+  if (plan.calibration_tokens > 0)
+    fmt::print("calibration: {} of {} tokens\n", plan.calibration_tokens,
+               plan.calibration_tokens_available);
+  fmt::print("expected: {} of memory, {} of disk, {:.2f} TFLOP at least\n",
+             bytes_text(plan.expected_peak_bytes), bytes_text(plan.expected_disk_bytes),
+             plan.floor_flops / 1e12);
+  std::fflush(stdout);
+}
+
+void print_report(const QuantizeReport& report, const QuantizeOptions& options, bool json) {
+  if (json) {
+    fmt::print("{}\n", to_json(report).dump(2));
+    return;
+  }
+  print_layers(report);
+  print_totals(report, options);
+  if (report.method_fallbacks > 0)
+    fmt::print("{}: {} layers fell back to rounding ({} allowed)\n",
+               report.too_many_fallbacks() ? "FAILED" : "warning", report.method_fallbacks,
+               report.max_fallback);
+}
+
+}  // namespace libquant::cli

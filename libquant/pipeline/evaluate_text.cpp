@@ -1,0 +1,90 @@
+#include "libquant/pipeline/evaluate_text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "libquant/core/error.h"
+#include "libquant/model/model.h"
+#include "libquant/pipeline/calibration.h"
+#include "libquant/tokenizer/tokenizer.h"
+
+namespace libquant {
+namespace {
+
+bool use_bos(BosPolicy policy, const TokenizerSpec& spec) {
+  if (policy == BosPolicy::no) return false;
+  if (policy == BosPolicy::automatic) return spec.add_bos && spec.bos >= 0;
+  require(spec.bos >= 0, "a BOS before every window was asked for, but the tokenizer has none");
+  return true;
+}
+
+Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+}  // namespace
+
+std::string_view to_string(BosPolicy policy) noexcept {
+  switch (policy) {
+    case BosPolicy::automatic:
+      return "auto";
+    case BosPolicy::yes:
+      return "yes";
+    case BosPolicy::no:
+      return "no";
+  }
+  return "";
+}
+
+BosPolicy bos_policy_from(std::string_view name) {
+  for (const auto policy : {BosPolicy::automatic, BosPolicy::yes, BosPolicy::no})
+    if (name == to_string(policy)) return policy;
+  fail<InvalidArgument>("BOS policy '{}': expected auto, yes or no", name);
+}
+
+TextEvalResult evaluate_text(const Checkpoint& model, const Checkpoint* reference,
+                             const TextEvalOptions& options, const ProgressCallback& progress) {
+  require(!options.texts.empty(), "evaluation needs at least one text file");
+  const TokenizerSpec& spec = model.tokenizer();
+  require(reference == nullptr || reference->tokenizer().tokens == spec.tokens,
+          "the model and its reference have different vocabularies");
+  TextEvalResult evaluated;
+  evaluated.bos = use_bos(options.bos, spec);
+  evaluated.window = std::min(options.window, model.config().max_positions);
+  evaluated.model_type = model.type_name();
+  if (reference != nullptr) evaluated.reference_type = reference->type_name();
+  const auto tokens = tokenize_texts(Tokenizer(spec), options.texts);
+  evaluated.text_tokens = tokens.size();
+
+  EvalOptions protocol;
+  protocol.window = evaluated.window;
+  protocol.max_tokens = options.max_tokens;
+  protocol.add_bos = evaluated.bos;
+  protocol.bos = spec.bos;
+  const Model loaded(model);
+  std::optional<Model> other;
+  if (reference != nullptr) other.emplace(*reference);
+  evaluated.result = evaluate(loaded, other ? &*other : nullptr, tokens, protocol, progress);
+  return evaluated;
+}
+
+Json to_json(const TextEvalResult& evaluated) {
+  const EvalResult& r = evaluated.result;
+  return Json::object(
+      {{"perplexity", number_or_null(r.perplexity)},
+       {"negative_log_likelihood", number_or_null(r.negative_log_likelihood)},
+       {"reference_perplexity", number_or_null(r.reference_perplexity)},
+       {"kl_divergence", number_or_null(r.kl_divergence)},
+       {"top1_agreement", number_or_null(r.top1_agreement)},
+       {"model_type", evaluated.model_type},
+       {"reference_type",
+        evaluated.reference_type.empty() ? Json(nullptr) : Json(evaluated.reference_type)},
+       {"window", evaluated.window},
+       {"windows", r.windows},
+       {"bos", evaluated.bos},
+       {"first_token_scored", false},
+       {"scored_tokens", r.scored_tokens},
+       {"text_tokens", evaluated.text_tokens},
+       {"seconds", r.seconds}});
+}
+
+}  // namespace libquant
