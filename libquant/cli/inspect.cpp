@@ -13,6 +13,7 @@
 #include "libquant/cli/commands.h"
 #include "libquant/cli/console.h"
 #include "libquant/cli/inspect_json.h"
+#include "libquant/tokenizer/chat.h"
 
 namespace libquant::cli {
 namespace {
