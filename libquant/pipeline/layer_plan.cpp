@@ -1,7 +1,5 @@
 #include "libquant/pipeline/layer_plan.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 
 #include "libquant/core/error.h"
@@ -62,34 +60,26 @@ void choose_group(const QuantizeOptions& options, PlannedLayer& layer) {
   layer.group_fallback = true;
 }
 
-std::string formats_that_hold(const QuantizeOptions& options, const PlannedLayer& layer,
-                              const Scheme& wanted) {
-  std::vector<std::string_view> able;
-  for (const Format format : formats())
-    if (why_not(format, adapt(format, wanted, options.write.dense_type), layer.rows, layer.cols)
-            .empty())
-      able.push_back(to_string(format));
-  return able.empty() ? "no format" : fmt::format("{}", fmt::join(able, ", "));
+// A folder of dense values holds any scheme, rounded to its type.
+std::string reason_against(Format format, const Scheme& scheme, const PlannedLayer& layer) {
+  return format == Format::safetensors ? "" : why_not(format, scheme, layer.rows, layer.cols);
 }
 
 void fit_formats(const QuantizeOptions& options, PlannedLayer& layer) {
   const Scheme wanted = layer.options.scheme;
   Scheme& scheme = layer.options.scheme;
-  for (const Format format : options.formats)
-    scheme = adapt(format, scheme, options.write.dense_type);
+  const DType dense = options.write.dense_type;
+  for (const Format format : options.formats) scheme = adapt(format, scheme, dense);
   for (const Format format : options.formats) {
-    const std::string reason = why_not(format, scheme, layer.rows, layer.cols);
+    const std::string reason = reason_against(format, scheme, layer);
     if (reason.empty()) continue;
-    const bool alone =
-        why_not(format, adapt(format, wanted, options.write.dense_type), layer.rows, layer.cols)
-            .empty();
+    const bool alone = reason_against(format, adapt(format, wanted, dense), layer).empty();
     require<NotSupported>(!alone,
                           "{} cannot be written together with the other formats asked for: {} "
                           "({}); quantize once for each",
                           to_string(format), reason, layer.name);
-    fail<NotSupported>("{} cannot hold {} as {}: {}; formats that can: {}", to_string(format),
-                       layer.name, to_string(wanted), reason,
-                       formats_that_hold(options, layer, wanted));
+    fail<NotSupported>("{} cannot hold {} as {}: {}", to_string(format), layer.name,
+                       to_string(wanted), reason);
   }
 }
 

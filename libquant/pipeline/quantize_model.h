@@ -48,6 +48,8 @@ struct QuantizeOptions {
   std::vector<LayerOverride> overrides;
   std::optional<std::size_t> group_fallback;  ///< group for matrices that the group does not divide
   std::size_t max_fallback = 0;  ///< layers that may fall back to RTN before it is a failure
+  /// Each must hold every layer's scheme exactly; Format::safetensors holds any, as dense values
+  /// rounded to `write.dense_type`.
   std::vector<Format> formats{Format::compressed_tensors};
   WriteOptions write;            ///< types and shard size; its `format` is not used
   std::filesystem::path output;  ///< folder; each format gets a sub-folder when several
