@@ -36,6 +36,8 @@ inline TokenizerSpec byte_tokenizer() {
   spec.tokens.push_back("<|end|>");
   spec.types.assign(256, TokenizerSpec::TokenType::normal);
   spec.types.push_back(TokenizerSpec::TokenType::control);
+  spec.added.push_back({.id = 256});
+  spec.pre_tokenizers.push_back(TokenizerSpec::ByteLevel{});
   spec.eos = 256;
   return spec;
 }
