@@ -90,7 +90,10 @@ bool StoredCheckpoint::has(std::string_view name) const {
 }
 
 WeightSource::Info StoredCheckpoint::info(std::string_view name) const {
-  return reader(name).info();
+  const TensorReader& found = reader(name);
+  Info info = found.info();
+  for (const StoredPart& part : found.parts()) info.bytes += part.tensor->bytes.size();
+  return info;
 }
 
 void StoredCheckpoint::load_rows(std::string_view name, std::size_t row_begin,

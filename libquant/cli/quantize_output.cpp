@@ -47,11 +47,13 @@ void print_totals(const QuantizeReport& r, const QuantizeOptions& options) {
   if (r.floor_seconds() > 0 && r.blocks_resumed == 0)
     fmt::print(" = {:.2f} x the floor of {} on this machine", r.seconds / r.floor_seconds(),
                seconds_text(r.floor_seconds()));
-  fmt::print(" (forward {}, Hessians {}, solving {}, writing {})\n", seconds_text(r.stages.forward),
-             seconds_text(r.stages.hessian), seconds_text(r.stages.solve),
-             seconds_text(r.stages.write));
+  fmt::print(" (forward {}, Hessians {}, solving {}, writing {})\n",
+             seconds_text(r.forward_seconds), seconds_text(r.hessian_seconds),
+             seconds_text(r.solve_seconds), seconds_text(r.write_seconds));
   fmt::print("peak memory {} (expected {})\n", bytes_text(r.peak_anonymous_bytes),
              bytes_text(r.expected_peak_bytes));
+  fmt::print("size {} (source {})\n", bytes_text(static_cast<double>(r.quantized_bytes)),
+             bytes_text(static_cast<double>(r.source_bytes)));
   for (const auto& note : r.notes) fmt::print("note: {}\n", note);
   for (const auto& file : r.files) fmt::print("wrote {}\n", (options.output / file).string());
 }

@@ -36,6 +36,9 @@ std::vector<Part> parts_of(std::span<const QuantizedLayer> layers) {
     add_part(parts, report.name + ".zeros", DType::u8, {m.rows, groups}, m.zeros);
     add_part(parts, report.name + ".minimums", DType::f32, {m.rows, groups}, m.minimums);
   }
+  // The container wants falling element sizes.
+  std::stable_partition(parts.begin(), parts.end(),
+                        [](const Part& part) { return part.entry.dtype == DType::f32; });
   return parts;
 }
 

@@ -14,6 +14,11 @@
 
 namespace libquant {
 
+/// Wall-clock seconds spent on a block.
+struct StageSeconds {
+  double forward = 0, hessian = 0, solve = 0;
+};
+
 struct QuantizedLayer {
   NamedLayerReport report;
   QuantizedMatrix matrix;

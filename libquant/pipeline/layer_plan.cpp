@@ -65,22 +65,35 @@ std::string reason_against(Format format, const Scheme& scheme, const PlannedLay
   return format == Format::safetensors ? "" : why_not(format, scheme, layer.rows, layer.cols);
 }
 
+/// The scheme as all formats need it, the needs of `last` having the last word.
+Scheme adapt_all(const QuantizeOptions& options, Scheme scheme, Format last) {
+  for (const Format format : options.formats)
+    scheme = adapt(format, scheme, options.write.dense_type);
+  return adapt(last, scheme, options.write.dense_type);
+}
+
+// A format that takes any scale type may have asked for one that another does not take, so every
+// order is worth a try.
 void fit_formats(const QuantizeOptions& options, PlannedLayer& layer) {
   const Scheme wanted = layer.options.scheme;
-  Scheme& scheme = layer.options.scheme;
-  const DType dense = options.write.dense_type;
-  for (const Format format : options.formats) scheme = adapt(format, scheme, dense);
-  for (const Format format : options.formats) {
-    const std::string reason = reason_against(format, scheme, layer);
-    if (reason.empty()) continue;
-    const bool alone = reason_against(format, adapt(format, wanted, dense), layer).empty();
-    require<NotSupported>(!alone,
-                          "{} cannot be written together with the other formats asked for: {} "
-                          "({}); quantize once for each",
-                          to_string(format), reason, layer.name);
-    fail<NotSupported>("{} cannot hold {} as {}: {}", to_string(format), layer.name,
-                       to_string(wanted), reason);
+  std::string failure;
+  for (const Format last : options.formats) {
+    const Scheme scheme = adapt_all(options, wanted, last);
+    bool fits = true;
+    for (const Format format : options.formats) {
+      const std::string reason = reason_against(format, scheme, layer);
+      if (!reason.empty()) {
+        fits = false;
+        failure = fmt::format("{} cannot hold {} as {}: {}", to_string(format), layer.name,
+                              to_string(wanted), reason);
+      }
+    }
+    if (fits) {
+      layer.options.scheme = scheme;
+      return;
+    }
   }
+  throw NotSupported(failure);
 }
 
 }  // namespace

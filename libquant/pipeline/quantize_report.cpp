@@ -1,5 +1,8 @@
 #include "libquant/pipeline/quantize_report.h"
 
+#include <array>
+#include <utility>
+
 #include "libquant/core/error.h"
 
 namespace libquant {
@@ -17,6 +20,38 @@ std::string string_at(const Json& json, std::string_view key) {
   return json.at(key).as_string(key);
 }
 
+/// The report's plain numbers and the keys they have in JSON.
+using Count = std::pair<const char*, std::size_t QuantizeReport::*>;
+constexpr std::array kCounts{
+    Count{"quantized_weights", &QuantizeReport::quantized_weights},
+    Count{"group_fallbacks", &QuantizeReport::group_fallbacks},
+    Count{"method_fallbacks", &QuantizeReport::method_fallbacks},
+    Count{"max_fallback", &QuantizeReport::max_fallback},
+    Count{"blocks", &QuantizeReport::blocks},
+    Count{"blocks_resumed", &QuantizeReport::blocks_resumed},
+    Count{"calibration_tokens", &QuantizeReport::calibration_tokens},
+    Count{"calibration_tokens_available", &QuantizeReport::calibration_tokens_available},
+    Count{"source_bytes", &QuantizeReport::source_bytes},
+    Count{"quantized_bytes", &QuantizeReport::quantized_bytes}};
+using Number = std::pair<const char*, double QuantizeReport::*>;
+constexpr std::array kNumbers{Number{"bits_per_weight", &QuantizeReport::bits_per_weight},
+                              Number{"expected_peak_bytes", &QuantizeReport::expected_peak_bytes},
+                              Number{"peak_anonymous_bytes", &QuantizeReport::peak_anonymous_bytes},
+                              Number{"floor_flops", &QuantizeReport::floor_flops},
+                              Number{"probe_flops", &QuantizeReport::probe_flops},
+                              Number{"seconds", &QuantizeReport::seconds},
+                              Number{"forward_seconds", &QuantizeReport::forward_seconds},
+                              Number{"hessian_seconds", &QuantizeReport::hessian_seconds},
+                              Number{"solve_seconds", &QuantizeReport::solve_seconds},
+                              Number{"write_seconds", &QuantizeReport::write_seconds}};
+using Text = std::pair<const char*, std::string QuantizeReport::*>;
+constexpr std::array kTexts{Text{"source", &QuantizeReport::source},
+                            Text{"source_type", &QuantizeReport::source_type},
+                            Text{"source_hash", &QuantizeReport::source_hash},
+                            Text{"isa", &QuantizeReport::isa},
+                            Text{"version", &QuantizeReport::version},
+                            Text{"method", &QuantizeReport::method}};
+
 Json strings(const std::vector<std::string>& values) {
   Json::Array array;
   for (const auto& value : values) array.emplace_back(value);
@@ -27,54 +62,6 @@ std::vector<std::string> strings_at(const Json& json, std::string_view key) {
   std::vector<std::string> values;
   for (const Json& value : json.at(key).as_array(key)) values.push_back(value.as_string(key));
   return values;
-}
-
-Json summary(const QuantizeReport& r) {
-  return Json::object({{"weights", r.quantized_weights},
-                       {"bits_per_weight", r.bits_per_weight},
-                       {"layers", r.layers.size()},
-                       {"group_fallbacks", r.group_fallbacks},
-                       {"method_fallbacks", r.method_fallbacks},
-                       {"max_fallback", r.max_fallback},
-                       {"blocks", r.blocks},
-                       {"blocks_resumed", r.blocks_resumed},
-                       {"calibration_tokens", r.calibration_tokens},
-                       {"calibration_tokens_available", r.calibration_tokens_available}});
-}
-
-void read_summary(const Json& json, QuantizeReport& r) {
-  r.quantized_weights = size_at(json, "weights");
-  r.bits_per_weight = number_at(json, "bits_per_weight");
-  r.group_fallbacks = size_at(json, "group_fallbacks");
-  r.method_fallbacks = size_at(json, "method_fallbacks");
-  r.max_fallback = size_at(json, "max_fallback");
-  r.blocks = size_at(json, "blocks");
-  r.blocks_resumed = size_at(json, "blocks_resumed");
-  r.calibration_tokens = size_at(json, "calibration_tokens");
-  r.calibration_tokens_available = size_at(json, "calibration_tokens_available");
-}
-
-Json cost(const QuantizeReport& r) {
-  return Json::object({{"expected_peak_bytes", r.expected_peak_bytes},
-                       {"peak_anonymous_bytes", r.peak_anonymous_bytes},
-                       {"floor_flops", r.floor_flops},
-                       {"probe_flops", r.probe_flops},
-                       {"floor_seconds", r.floor_seconds()},
-                       {"seconds", r.seconds},
-                       {"forward_seconds", r.stages.forward},
-                       {"hessian_seconds", r.stages.hessian},
-                       {"solve_seconds", r.stages.solve},
-                       {"write_seconds", r.stages.write}});
-}
-
-void read_cost(const Json& json, QuantizeReport& r) {
-  r.expected_peak_bytes = number_at(json, "expected_peak_bytes");
-  r.peak_anonymous_bytes = number_at(json, "peak_anonymous_bytes");
-  r.floor_flops = number_at(json, "floor_flops");
-  r.probe_flops = number_at(json, "probe_flops");
-  r.seconds = number_at(json, "seconds");
-  r.stages = {number_at(json, "forward_seconds"), number_at(json, "hessian_seconds"),
-              number_at(json, "solve_seconds"), number_at(json, "write_seconds")};
 }
 
 }  // namespace
@@ -131,30 +118,23 @@ Json to_json(const QuantizeReport& r) {
   Json::Array layers, files;
   for (const auto& layer : r.layers) layers.push_back(to_json(layer));
   for (const auto& file : r.files) files.emplace_back(file.generic_string());
-  return Json::object({{"source", r.source},
-                       {"source_type", r.source_type},
-                       {"source_hash", r.source_hash},
-                       {"isa", r.isa},
-                       {"version", r.version},
-                       {"method", r.method},
-                       {"summary", summary(r)},
-                       {"cost", cost(r)},
-                       {"files", std::move(files)},
-                       {"ignored", strings(r.ignored)},
-                       {"notes", strings(r.notes)},
-                       {"layers", std::move(layers)}});
+  Json json = Json::object({});
+  for (const auto& [key, member] : kTexts) json.set(key, r.*member);
+  for (const auto& [key, member] : kCounts) json.set(key, r.*member);
+  for (const auto& [key, member] : kNumbers) json.set(key, r.*member);
+  json.set("floor_seconds", r.floor_seconds());
+  json.set("files", std::move(files));
+  json.set("ignored", strings(r.ignored));
+  json.set("notes", strings(r.notes));
+  json.set("layers", std::move(layers));
+  return json;
 }
 
 QuantizeReport report_from_json(const Json& json) {
   QuantizeReport r;
-  r.source = string_at(json, "source");
-  r.source_type = string_at(json, "source_type");
-  r.source_hash = string_at(json, "source_hash");
-  r.isa = string_at(json, "isa");
-  r.version = string_at(json, "version");
-  r.method = string_at(json, "method");
-  read_summary(json.at("summary"), r);
-  read_cost(json.at("cost"), r);
+  for (const auto& [key, member] : kTexts) r.*member = string_at(json, key);
+  for (const auto& [key, member] : kCounts) r.*member = size_at(json, key);
+  for (const auto& [key, member] : kNumbers) r.*member = number_at(json, key);
   for (const auto& file : strings_at(json, "files")) r.files.emplace_back(file);
   r.ignored = strings_at(json, "ignored");
   r.notes = strings_at(json, "notes");

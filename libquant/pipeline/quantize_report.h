@@ -17,11 +17,6 @@ struct NamedLayerReport {
   LayerReport report;
 };
 
-/// Wall-clock seconds of the parts of a run; of a resumed run, of all its calls together.
-struct StageSeconds {
-  double forward = 0, hessian = 0, solve = 0, write = 0;
-};
-
 /// Everything there is to know about a finished run.
 struct QuantizeReport {
   std::string source;       ///< QuantizeOptions::source_name
@@ -36,12 +31,15 @@ struct QuantizeReport {
   std::size_t blocks = 0, blocks_resumed = 0;
   std::size_t calibration_tokens = 0, calibration_tokens_available = 0;
   std::size_t quantized_weights = 0;
-  double bits_per_weight = 0;  ///< of the quantized matrices, group parameters included
+  std::size_t source_bytes = 0;     ///< all tensors of the source, as stored
+  std::size_t quantized_bytes = 0;  ///< all files of the first format
+  double bits_per_weight = 0;       ///< of the quantized matrices, group parameters included
   double expected_peak_bytes = 0, peak_anonymous_bytes = 0;  ///< anonymous resident memory
   double floor_flops = 0;  ///< one forward + Hessians as SYRK + solves
   double probe_flops = 0;  ///< per second: FMA probe of this run, all threads
   double seconds = 0;      ///< wall-clock time of this call
-  StageSeconds stages;
+  /// Of the parts of a run; of a resumed run, of all its calls together.
+  double forward_seconds = 0, hessian_seconds = 0, solve_seconds = 0, write_seconds = 0;
   std::vector<std::filesystem::path> files;  ///< written, relative to the output folder
 
   /// More layers fell back to round-to-nearest than QuantizeOptions::max_fallback allows.

@@ -162,7 +162,7 @@ void QuantizeRun::write(QuantizeReport& report) {
   progress_.stage("writing");
   report.files = stage_outputs(model, options, work_, progress_.part(write_work()));
   describe_blocks(report);
-  report.stages.write =
+  report.write_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
@@ -175,9 +175,9 @@ void QuantizeRun::describe_blocks(QuantizeReport& report) const {
   double bits = 0;
   for (std::size_t block = 0; block < blocks(); ++block) {
     const auto file = open_block(block);
-    report.stages.forward += file->seconds().forward;
-    report.stages.hessian += file->seconds().hessian;
-    report.stages.solve += file->seconds().solve;
+    report.forward_seconds += file->seconds().forward;
+    report.hessian_seconds += file->seconds().hessian;
+    report.solve_seconds += file->seconds().solve;
     report.layers.insert(report.layers.end(), file->reports().begin(), file->reports().end());
   }
   for (const auto& layer : prepared_.layers.layers) {
@@ -191,6 +191,11 @@ void QuantizeRun::describe_blocks(QuantizeReport& report) const {
   report.bits_per_weight = bits / static_cast<double>(report.quantized_weights);
   for (const auto& layer : report.layers)
     if (!layer.report.fallback.empty()) ++report.method_fallbacks;
+  const std::filesystem::path first = output_path(options_, options_.formats.front());
+  for (const auto& file : report.files)
+    if (options_.formats.size() == 1 || *file.begin() == *first.begin())
+      report.quantized_bytes += std::filesystem::file_size(work_.staged() / file);
+  for (const auto& name : source_.names()) report.source_bytes += source_.info(name).bytes;
   report.blocks = blocks();
   report.blocks_resumed = first_;
   report.notes.insert(report.notes.end(), notes_.begin(), notes_.end());

@@ -92,12 +92,24 @@ QuantizeReport finished_report(const fs::path& output, const Json& fingerprint) 
   return report_from_json(json);
 }
 
+FolderLock::FolderLock(const fs::path& folder) {
+  const fs::path file = folder / "lock";
+  descriptor_ = open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+  require<Error>(descriptor_ >= 0, "cannot open {}: {}", file.string(), std::strerror(errno));
+  if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    close(descriptor_);
+    fail<Error>("another process is working in {}", folder.string());
+  }
+}
+
+FolderLock::~FolderLock() { close(descriptor_); }
+
 WorkFolder::WorkFolder(const fs::path& output, const Json& fingerprint, bool discard)
     : path_(output / kWorkName), fingerprint_(fingerprint_hash(fingerprint)) {
   std::error_code error;
   fs::create_directories(path_, error);
   check_system(error, "cannot create {}", path_.string());
-  lock();
+  lock_.emplace(path_);
   remove_tree(output / kTrashName);
   const fs::path kept = path_ / kFingerprintFile;
   if (discard) {
@@ -112,20 +124,6 @@ WorkFolder::WorkFolder(const fs::path& output, const Json& fingerprint, bool dis
             output.string(), difference);
   } else {
     write_file_atomic(kept, fingerprint.dump(2) + "\n");
-  }
-}
-
-WorkFolder::~WorkFolder() {
-  if (lock_ >= 0) close(lock_);
-}
-
-void WorkFolder::lock() {
-  const fs::path file = path_ / "lock";
-  lock_ = open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-  require<Error>(lock_ >= 0, "cannot open {}: {}", file.string(), std::strerror(errno));
-  if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    close(std::exchange(lock_, -1));
-    fail<Error>("another process is working in {}", path_.string());
   }
 }
 

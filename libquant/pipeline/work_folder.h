@@ -22,6 +22,19 @@ void check_output(const std::filesystem::path& output, bool resume, bool overwri
 /// difference otherwise.
 QuantizeReport finished_report(const std::filesystem::path& output, const Json& fingerprint);
 
+/// Keeps other processes out of a folder while it lives; the system drops it when a process dies.
+class FolderLock {
+ public:
+  /// Throws Error when somebody else holds it.
+  explicit FolderLock(const std::filesystem::path& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
 /// `output`/.libquant-work while a run is under way: the fingerprint, one file per finished block,
 /// hidden states after the newest one, results before they are moved to their place. Locked against
 /// a second process.
@@ -30,10 +43,6 @@ class WorkFolder {
   /// Creates it, or continues it when it has the same fingerprint (InvalidArgument naming the
   /// difference otherwise). `discard`: whatever it held before is removed first.
   WorkFolder(const std::filesystem::path& output, const Json& fingerprint, bool discard);
-  ~WorkFolder();
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
-
   const std::filesystem::path& path() const noexcept { return path_; }
   const std::string& fingerprint() const noexcept { return fingerprint_; }
   std::filesystem::path block(std::size_t index) const;
@@ -47,11 +56,9 @@ class WorkFolder {
   void finish();
 
  private:
-  void lock();
-
   std::filesystem::path path_;
   std::string fingerprint_;
-  int lock_ = -1;
+  std::optional<FolderLock> lock_;
 };
 
 inline constexpr const char* kReportFile = "quantize_report.json";

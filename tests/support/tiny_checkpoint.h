@@ -37,7 +37,7 @@ inline TokenizerSpec byte_tokenizer() {
   spec.types.assign(256, TokenizerSpec::TokenType::normal);
   spec.types.push_back(TokenizerSpec::TokenType::control);
   spec.added.push_back({.id = 256});
-  spec.pre_tokenizers.push_back(TokenizerSpec::ByteLevel{});
+  spec.pre_tokenizers.emplace_back(TokenizerSpec::ByteLevel{.use_regex = true});
   spec.eos = 256;
   return spec;
 }
