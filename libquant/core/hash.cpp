@@ -34,4 +34,6 @@ std::string hash_hex(std::span<const std::byte> bytes) {
   return hasher.hex();
 }
 
+std::uint64_t hash64(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
+
 }  // namespace libquant

@@ -29,5 +29,7 @@ class Hasher {
 };
 
 std::string hash_hex(std::span<const std::byte> bytes);
+/// XXH3-64 of a text: the same number on every platform, for splits and seeds.
+std::uint64_t hash64(std::string_view text);
 
 }  // namespace libquant

@@ -2,7 +2,7 @@
 set(may_include_kernels    "")
 set(may_include_core       "kernels")
 set(may_include_linalg     "core kernels")
-set(may_include_stats      "core")
+set(may_include_stats      "core linalg")
 set(may_include_io         "core kernels")
 set(may_include_quant      "core kernels")
 set(may_include_tokenizer  "core io")

@@ -12,3 +12,8 @@ TEST_CASE("hashing in parts equals hashing at once, and the empty hash is XXH3-1
   parts.update("quant");
   CHECK(parts.hex() == libquant::hash_hex(std::as_bytes(std::span(std::string_view("libquant")))));
 }
+
+TEST_CASE("the 64-bit hash of the empty text is XXH3's", "[core]") {
+  CHECK(libquant::hash64("") == 0x2d06800538d394c2u);
+  CHECK(libquant::hash64("a") != libquant::hash64("b"));
+}

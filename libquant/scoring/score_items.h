@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libquant/core/progress.h"
+#include "libquant/model/model.h"
+#include "libquant/scoring/probe_item.h"
+#include "libquant/tokenizer/chat.h"
+#include "libquant/tokenizer/tokenizer.h"
+
+namespace libquant {
+
+/// How options are turned into log-probabilities. Three formats give three different numbers, so
+/// every report names its format.
+enum class ScoringFormat : std::uint8_t {
+  letters,           ///< p("A"), p("B"), ... over all cyclic orders of the options, renormalised
+  answer_sum,        ///< sum of the answer's token log-probabilities (lm-eval acc)
+  answer_per_token,  ///< the same divided by the number of tokens
+  sentence,          ///< sum over a whole sentence, for ItemForm::sentences
+  sentence_per_token,
+};
+std::string_view to_string(ScoringFormat format) noexcept;
+ScoringFormat scoring_format_from(std::string_view name);
+std::span<const ScoringFormat> scoring_formats() noexcept;
+
+struct ScoringOptions {
+  ChatFormat chat = ChatFormat::none;  ///< none: plain "{context}\n\nQ: {question}\nA:" text
+  bool letters = true;                 ///< letters cost one extra prompt per option
+  bool answers = true;
+  std::size_t batch_tokens = 2048;  ///< items are computed together up to this many tokens
+};
+
+/// Raw scores of one item under one model: what the JSONL files hold, one line per item.
+struct ItemScore {
+  std::string id;
+  /// Mean over cyclic orders of the renormalised log p(letter that stands for option i); empty if
+  /// not scored.
+  std::vector<double> letters;
+  /// The letter distributions order by order, [orders x options] in option order: position effects.
+  std::vector<double> letter_orders;
+  std::vector<double> answers;             ///< summed log-probability per option
+  std::vector<std::size_t> answer_tokens;  ///< tokens per option
+  std::vector<std::size_t> answer_bytes;
+  double prompt_log_likelihood = 0;  ///< per token, of the prompt text: a guard against ruin
+};
+
+/// Scores items in order. `on_item` receives each finished item (to be appended to a JSONL file: a
+/// resumed audit skips the ids that it already has). Shared prefixes are computed once.
+std::vector<ItemScore> score_items(const Model& model, const Tokenizer& tokenizer,
+                                   std::span<const ProbeItem> items, const ScoringOptions& options,
+                                   const std::function<void(const ItemScore&)>& on_item = {},
+                                   const ProgressCallback& progress = {});
+
+/// Distribution over the options of an item in one format; empty when the score lacks that format.
+std::vector<double> option_probabilities(const ItemScore& score, ScoringFormat format,
+                                         double temperature = 1);
+
+}  // namespace libquant
