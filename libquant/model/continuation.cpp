@@ -6,115 +6,189 @@
 namespace libquant {
 namespace {
 
-using Tokens = std::span<const std::int32_t>;
-using Continuations = std::span<const std::vector<std::int32_t>>;
-
-// Continuations [begin, end) whose tokens, plus `extra` each, make up one forward pass.
+// Tokens of one forward pass: enough to fill the kernels, small enough for caches and activations.
 constexpr std::size_t kBatchTokens = 4096;
 
-std::size_t batch_end(Continuations continuations, std::size_t begin, std::size_t extra) {
+void copy_row(ConstMatrixView from, std::size_t row, MatrixView to, std::size_t to_row) {
+  std::ranges::copy(from.row(row), to.row(to_row).begin());
+}
+
+std::size_t longest_continuation(const PromptTree& tree) {
+  std::size_t longest = 0;
+  for (const auto& continuation : tree.continuations)
+    longest = std::max(longest, continuation.size());
+  return longest;
+}
+
+bool shareable(const PromptTree& tree, const RopeTable& rope) {
+  return std::ranges::all_of(tree.continuations, [&](const auto& continuation) {
+    return rope.same_frequencies(tree.prefix.size(), tree.prefix.size() + continuation.size());
+  });
+}
+
+using Leaf = ContinuationIndex;
+
+const std::vector<std::int32_t>& tokens_of(const Leaf& leaf,
+                                           std::span<const PromptTree* const> trees) {
+  return trees[leaf.tree]->continuations[leaf.continuation];
+}
+
+std::vector<Leaf> leaves_of(std::span<const PromptTree* const> trees) {
+  std::vector<Leaf> leaves;
+  for (std::size_t t = 0; t < trees.size(); ++t)
+    for (std::size_t c = 0; c < trees[t]->continuations.size(); ++c)
+      if (!trees[t]->continuations[c].empty()) leaves.push_back({t, c});
+  return leaves;
+}
+
+// Last row of every sequence of a batch.
+Matrix last_rows(ConstMatrixView hidden, std::span<const std::size_t> lengths) {
+  Matrix last(lengths.size(), hidden.cols);
+  std::size_t end = 0;
+  for (std::size_t s = 0; s < lengths.size(); ++s)
+    copy_row(hidden, (end += lengths[s]) - 1, last, s);
+  return last;
+}
+
+// Tokens of all leaves after one another: what is scored.
+std::vector<std::int32_t> targets_of(std::span<const Leaf> leaves,
+                                     std::span<const PromptTree* const> trees) {
+  std::vector<std::int32_t> targets;
+  for (const Leaf& leaf : leaves) {
+    const auto& tokens = tokens_of(leaf, trees);
+    targets.insert(targets.end(), tokens.begin(), tokens.end());
+  }
+  return targets;
+}
+
+std::size_t batch_end(std::span<const Leaf> leaves, std::size_t begin,
+                      std::span<const PromptTree* const> trees) {
   std::size_t end = begin, tokens = 0;
-  while (end < continuations.size()) {
-    tokens += continuations[end].size() + extra;
+  while (end < leaves.size()) {
+    tokens += tokens_of(leaves[end], trees).size();
     if (end > begin && tokens > kBatchTokens) break;
     ++end;
   }
   return end;
 }
 
-void copy_row(ConstMatrixView from, std::size_t row, MatrixView to, std::size_t to_row) {
-  std::ranges::copy(from.row(row), to.row(to_row).begin());
-}
-
-// Shares `values`, one per token, out among the continuations from `begin` on.
-void distribute(const std::vector<double>& values, std::size_t begin, std::size_t end,
-                Continuations continuations, std::vector<std::vector<double>>& result) {
-  auto next = values.begin();
-  for (std::size_t c = begin; c < end; ++c) {
-    const auto count = static_cast<std::ptrdiff_t>(continuations[c].size());
-    result[c].assign(next, next + count);
-    next += count;
-  }
-}
-
-std::vector<std::int32_t> targets_of(Continuations continuations, std::size_t begin,
-                                     std::size_t end) {
-  std::vector<std::int32_t> targets;
-  for (std::size_t c = begin; c < end; ++c)
-    targets.insert(targets.end(), continuations[c].begin(), continuations[c].end());
-  return targets;
-}
-
 }  // namespace
 
-std::vector<double> Model::after_prefix(ConstMatrixView last, KvCache& prefix,
-                                        Continuations continuations) const {
+std::vector<double> Model::score_leaves(std::span<const PromptTree* const> trees,
+                                        std::span<const Leaf> leaves,
+                                        std::span<KvCache* const> caches,
+                                        ConstMatrixView last) const {
+  // The leaves of a tree continue the same cache: each overwrites what the one before appended.
   TokenBatch batch;
-  for (const auto& continuation : continuations) {
-    if (continuation.size() < 2) continue;
-    batch.tokens.insert(batch.tokens.end(), continuation.begin(), continuation.end() - 1);
-    batch.lengths.push_back(continuation.size() - 1);
+  std::vector<KvCache*> continued;
+  for (const Leaf& leaf : leaves) {
+    const auto& tokens = tokens_of(leaf, trees);
+    if (tokens.size() < 2) continue;
+    batch.tokens.insert(batch.tokens.end(), tokens.begin(), tokens.end() - 1);
+    batch.lengths.push_back(tokens.size() - 1);
+    continued.push_back(caches[leaf.tree]);
   }
-  // All of them continue the same cache: each overwrites what the one before it appended.
-  const std::vector<KvCache*> caches(batch.lengths.size(), &prefix);
-  const Matrix computed = batch.tokens.empty() ? Matrix() : run(batch, caches);
-  const std::vector<std::int32_t> targets = targets_of(continuations, 0, continuations.size());
-  Matrix hidden(targets.size(), config_.hidden_size);
-  std::size_t row = 0, from = 0;
-  for (const auto& continuation : continuations)
-    for (std::size_t t = 0; t < continuation.size(); ++t)
-      t == 0 ? copy_row(last, 0, hidden, row++) : copy_row(computed, from++, hidden, row++);
-  return log_probabilities(hidden, targets);
+  const Matrix computed = batch.tokens.empty() ? Matrix() : run(batch, continued);
+  const std::vector<std::int32_t> targets = targets_of(leaves, trees);
+  Matrix before(targets.size(), config_.hidden_size);  // the hidden state that predicts each target
+  std::size_t to = 0, from = 0;
+  for (const Leaf& leaf : leaves) {
+    copy_row(last, leaf.tree, before, to++);
+    for (std::size_t k = 1; k < tokens_of(leaf, trees).size(); ++k)
+      copy_row(computed, from++, before, to++);
+  }
+  return log_probabilities(before, targets);
 }
 
-std::vector<double> Model::after_each_prefix(Tokens prefix, Continuations continuations) const {
+void Model::score_sharing(std::span<const PromptTree* const> trees, bool with_prefixes,
+                          std::span<TreeScores* const> scores) const {
+  std::vector<KvCache> caches;
+  std::vector<KvCache*> pointers;
   TokenBatch batch;
-  for (const auto& continuation : continuations) {
+  caches.reserve(trees.size());
+  for (const PromptTree* tree : trees) {
+    const std::size_t longest = std::max<std::size_t>(longest_continuation(*tree), 1);
+    pointers.push_back(&caches.emplace_back(config_, tree->prefix.size() + longest - 1));
+    batch.tokens.insert(batch.tokens.end(), tree->prefix.begin(), tree->prefix.end());
+    batch.lengths.push_back(tree->prefix.size());
+  }
+  const Matrix hidden = hidden_states(batch, pointers);
+  const Matrix last = last_rows(hidden, batch.lengths);
+  for (std::size_t t = 0, row = 0; with_prefixes && t < trees.size(); row += batch.lengths[t++])
+    scores[t]->prefix = log_probabilities(hidden.view().row_range(row, batch.lengths[t] - 1),
+                                          std::span(trees[t]->prefix).subspan(1));
+
+  const std::vector<Leaf> leaves = leaves_of(trees);
+  for (std::size_t begin = 0; begin < leaves.size();) {
+    const std::size_t end = batch_end(leaves, begin, trees);
+    const auto group = std::span(leaves).subspan(begin, end - begin);
+    const std::vector<double> values = score_leaves(trees, group, pointers, last);
+    auto next = values.begin();
+    for (const Leaf& leaf : group) {
+      const auto count = static_cast<std::ptrdiff_t>(tokens_of(leaf, trees).size());
+      scores[leaf.tree]->continuations[leaf.continuation].assign(next, next + count);
+      next += count;
+    }
+    begin = end;
+  }
+}
+
+void Model::score_alone(const PromptTree& tree, bool with_prefix, TreeScores& scores) const {
+  const std::size_t prefix = tree.prefix.size();
+  if (with_prefix) {
+    const Matrix hidden = run({tree.prefix, {prefix}}, {});
+    scores.prefix = log_probabilities(hidden.view().row_range(0, prefix - 1),
+                                      std::span(tree.prefix).subspan(1));
+  }
+  for (std::size_t c = 0; c < tree.continuations.size(); ++c) {
+    const auto& continuation = tree.continuations[c];
     if (continuation.empty()) continue;
-    batch.tokens.insert(batch.tokens.end(), prefix.begin(), prefix.end());
+    TokenBatch batch{tree.prefix, {prefix + continuation.size() - 1}};
     batch.tokens.insert(batch.tokens.end(), continuation.begin(), continuation.end() - 1);
-    batch.lengths.push_back(prefix.size() + continuation.size() - 1);
+    const Matrix hidden = run(batch, {});
+    scores.continuations[c] =
+        log_probabilities(hidden.view().row_range(prefix - 1, continuation.size()), continuation);
   }
-  const Matrix computed = run(batch, {});
-  const std::vector<std::int32_t> targets = targets_of(continuations, 0, continuations.size());
-  Matrix hidden(targets.size(), config_.hidden_size);
-  std::size_t row = 0, from = 0;
-  for (const auto& continuation : continuations) {
-    if (continuation.empty()) continue;
-    from += prefix.size() - 1;
-    for (std::size_t t = 0; t < continuation.size(); ++t) copy_row(computed, from++, hidden, row++);
+}
+
+std::vector<TreeScores> Model::score_trees(std::span<const PromptTree> trees,
+                                           bool with_prefixes) const {
+  std::vector<TreeScores> result(trees.size());
+  std::vector<const PromptTree*> group;
+  std::vector<TreeScores*> scores;
+  std::size_t tokens = 0;
+  const auto flush = [&] {
+    if (!group.empty()) score_sharing(group, with_prefixes, scores);
+    group.clear();
+    scores.clear();
+    tokens = 0;
+  };
+  for (std::size_t t = 0; t < trees.size(); ++t) {
+    require(!trees[t].prefix.empty(), "scoring continuations needs a prefix of at least one token");
+    result[t].continuations.resize(trees[t].continuations.size());
+    if (!shareable(trees[t], rope_)) {
+      score_alone(trees[t], with_prefixes, result[t]);
+      continue;
+    }
+    if (tokens + trees[t].prefix.size() > kBatchTokens) flush();
+    group.push_back(&trees[t]);
+    scores.push_back(&result[t]);
+    tokens += trees[t].prefix.size();
   }
-  return log_probabilities(hidden, targets);
+  flush();
+  return result;
 }
 
 std::vector<std::vector<double>> Model::continuation_log_probabilities(
-    Tokens prefix, Continuations continuations) const {
-  require(!prefix.empty(), "continuation log-probabilities need a prefix of at least one token");
-  std::size_t longest = 0;
-  bool shareable = true;
-  for (const auto& continuation : continuations) {
-    longest = std::max(longest, continuation.size());
-    const std::size_t fed = prefix.size() + continuation.size() - (continuation.empty() ? 0 : 1);
-    shareable = shareable && rope_.same_frequencies(prefix.size(), fed);
+    std::span<const std::int32_t> prefix,
+    std::span<const std::vector<std::int32_t>> continuations) const {
+  const PromptTree tree{{prefix.begin(), prefix.end()},
+                        {continuations.begin(), continuations.end()}};
+  if (longest_continuation(tree) == 0) {
+    require(!prefix.empty(), "scoring continuations needs a prefix of at least one token");
+    return std::vector<std::vector<double>>(continuations.size());
   }
-  std::vector<std::vector<double>> result(continuations.size());
-  if (longest == 0) return result;
-
-  KvCache cache(config_, shareable ? prefix.size() + longest - 1 : 0);
-  Matrix last(1, config_.hidden_size);
-  if (shareable) {
-    KvCache* const caches[] = {&cache};
-    const Matrix hidden = hidden_states({{prefix.begin(), prefix.end()}, {prefix.size()}}, caches);
-    copy_row(hidden, prefix.size() - 1, last, 0);
-  }
-  for (std::size_t begin = 0; begin < continuations.size();) {
-    const std::size_t end = batch_end(continuations, begin, shareable ? 0 : prefix.size());
-    const Continuations group = continuations.subspan(begin, end - begin);
-    distribute(shareable ? after_prefix(last, cache, group) : after_each_prefix(prefix, group),
-               begin, end, continuations, result);
-    begin = end;
-  }
-  return result;
+  return score_trees({&tree, 1})[0].continuations;
 }
 
 }  // namespace libquant

@@ -19,6 +19,23 @@ struct TokenBatch {
   std::vector<std::size_t> lengths;  ///< sum = tokens.size(), none is 0
 };
 
+/// A prompt and the continuations that are scored after it.
+struct PromptTree {
+  std::vector<std::int32_t> prefix;  ///< at least one token
+  std::vector<std::vector<std::int32_t>> continuations;
+};
+
+/// One continuation of one of several trees.
+struct ContinuationIndex {
+  std::size_t tree, continuation;
+};
+
+/// Natural logarithms of probabilities, one per token.
+struct TreeScores {
+  std::vector<std::vector<double>> continuations;  ///< log p(token | prefix, earlier tokens)
+  std::vector<double> prefix;  ///< of the prefix from its second token on, where asked for
+};
+
 /// A decoder in memory, computing in fp32. Const methods are safe from many threads, but already
 /// use all of them.
 class Model {
@@ -44,10 +61,12 @@ class Model {
   std::vector<double> log_probabilities(ConstMatrixView hidden,
                                         std::span<const std::int32_t> targets) const;
 
-  /// log p(continuation | prefix) for several continuations, natural logarithm, one value per token
-  /// of each; the last one is scored, not fed. The shared prefix is computed once (unless the
-  /// rotary embedding changes with the length of the sequence, see RopeTable::rows) and holds at
-  /// least one token.
+  /// Scores every continuation of every tree. Each prefix is computed once (unless the rotary
+  /// embedding changes with the length of the sequence, see RopeTable::rows), and the tokens of
+  /// many trees go through the linear layers together.
+  std::vector<TreeScores> score_trees(std::span<const PromptTree> trees,
+                                      bool with_prefixes = false) const;
+  /// The same for one prefix.
   std::vector<std::vector<double>> continuation_log_probabilities(
       std::span<const std::int32_t> prefix,
       std::span<const std::vector<std::int32_t>> continuations) const;
@@ -56,11 +75,12 @@ class Model {
   void check_batch(const TokenBatch& batch, std::span<KvCache* const> caches) const;
   Matrix embed(std::span<const std::int32_t> tokens) const;
   Matrix run(const TokenBatch& batch, std::span<KvCache* const> caches) const;
-  std::vector<double> after_prefix(ConstMatrixView last, KvCache& prefix,
-                                   std::span<const std::vector<std::int32_t>> continuations) const;
-  std::vector<double> after_each_prefix(
-      std::span<const std::int32_t> prefix,
-      std::span<const std::vector<std::int32_t>> continuations) const;
+  void score_sharing(std::span<const PromptTree* const> trees, bool with_prefixes,
+                     std::span<TreeScores* const> scores) const;
+  std::vector<double> score_leaves(std::span<const PromptTree* const> trees,
+                                   std::span<const ContinuationIndex> leaves,
+                                   std::span<KvCache* const> caches, ConstMatrixView last) const;
+  void score_alone(const PromptTree& tree, bool with_prefix, TreeScores& scores) const;
 
   ModelConfig config_;
   RopeTable rope_;

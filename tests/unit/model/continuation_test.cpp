@@ -60,6 +60,36 @@ TEST_CASE("continuations after a shared prefix have the log-probabilities of ful
   check_against_full_passes(config, 30, {9, 4});
 }
 
+TEST_CASE("trees scored together have the values of trees scored alone, prefixes included",
+          "[model]") {
+  const ModelConfig config = testing::tiny_config();
+  const Model model{MemorySource(config)};
+  std::vector<PromptTree> trees;
+  for (std::size_t t = 0; t < 7; ++t) {
+    trees.push_back({random_tokens(1 + 5 * t, config.vocabulary_size, 300 + t), {}});
+    for (std::size_t c = 0; c < 3; ++c)
+      trees.back().continuations.push_back(
+          random_tokens(c + t % 2, config.vocabulary_size, 400 + 10 * t + c));
+  }
+  const auto together = model.score_trees(trees, true);
+  REQUIRE(together.size() == trees.size());
+  for (std::size_t t = 0; t < trees.size(); ++t) {
+    const auto alone =
+        model.continuation_log_probabilities(trees[t].prefix, trees[t].continuations);
+    const Tokens first{trees[t].prefix[0]},
+        rest(trees[t].prefix.begin() + 1, trees[t].prefix.end());
+    const auto prefix = from_full_pass(model, first, rest);
+    REQUIRE(together[t].prefix.size() == prefix.size());
+    for (std::size_t k = 0; k < prefix.size(); ++k)
+      CHECK(std::abs(together[t].prefix[k] - prefix[k]) <= 2 * 8 * 4e-5);
+    for (std::size_t c = 0; c < alone.size(); ++c) {
+      REQUIRE(together[t].continuations[c].size() == alone[c].size());
+      for (std::size_t k = 0; k < alone[c].size(); ++k)
+        CHECK(std::abs(together[t].continuations[c][k] - alone[c][k]) <= 2 * 8 * 4e-5);
+    }
+  }
+}
+
 TEST_CASE("many continuations are computed in several batches", "[model]") {
   check_against_full_passes(testing::tiny_config(), 3, std::vector<std::size_t>(46, 90));
 }
