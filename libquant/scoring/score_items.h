@@ -30,10 +30,14 @@ ScoringFormat scoring_format_from(std::string_view name);
 std::span<const ScoringFormat> scoring_formats() noexcept;
 
 struct ScoringOptions {
-  ChatFormat chat = ChatFormat::none;  ///< none: plain "{context}\n\nQ: {question}\nA:" text
-  bool letters = true;                 ///< letters cost one extra prompt per option
+  /// Answers follow "{context}\n\nQ: {question}\nA:" (or the item's own prompt) and letters a list
+  /// of lettered options; with a chat format both are a user's message and the assistant's reply.
+  /// Answers follow "{context}\n\nQ: {question}\nA:" (or the item's own prompt) and letters a list
+  /// of lettered options; with a chat format both are a user's message and the assistant's reply.
+  ChatFormat chat = ChatFormat::none;
+  bool letters = true;  ///< letters cost one extra prompt per option
   bool answers = true;
-  std::size_t batch_tokens = 2048;  ///< items are computed together up to this many tokens
+  std::size_t batch_items = 16;  ///< computed together
 };
 
 /// Raw scores of one item under one model: what the JSONL files hold, one line per item.
@@ -44,11 +48,18 @@ struct ItemScore {
   std::vector<double> letters;
   /// The letter distributions order by order, [orders x options] in option order: position effects.
   std::vector<double> letter_orders;
-  std::vector<double> answers;             ///< summed log-probability per option
+  /// Summed log-probability per option: of the answer after the prompt, or of the whole sentence.
+  std::vector<double> answers;
   std::vector<std::size_t> answer_tokens;  ///< tokens per option
   std::vector<std::size_t> answer_bytes;
   double prompt_log_likelihood = 0;  ///< per token, of the prompt text: a guard against ruin
 };
+
+/// The text that stands before an option in the answer formats; sentences have none.
+std::string answer_prompt(const ProbeItem& item, const TokenizerSpec& spec, ChatFormat chat);
+/// The prompt of study 2605.15208 with the options lettered from option `first` on, cyclically.
+std::string letter_prompt(const ProbeItem& item, std::size_t first, const TokenizerSpec& spec,
+                          ChatFormat chat);
 
 /// Scores items in order. `on_item` receives each finished item (to be appended to a JSONL file: a
 /// resumed audit skips the ids that it already has). Shared prefixes are computed once.

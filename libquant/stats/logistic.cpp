@@ -53,15 +53,13 @@ Derivatives derivatives(const Problem& problem, const std::vector<double>& beta)
 // Solves A x = b in place for the lower triangle of a positive definite A; false if it is not.
 bool solve(std::vector<double> a, std::vector<double>& b) {
   const std::size_t k = b.size();
-  if (!cholesky(a, k)) return false;
-  for (std::size_t i = 0; i < k; ++i) {
-    for (std::size_t j = 0; j < i; ++j) b[i] -= a[i * k + j] * b[j];
-    b[i] /= a[i * k + i];
-  }
-  for (std::size_t i = k; i-- > 0;) {
-    for (std::size_t j = i + 1; j < k; ++j) b[i] -= a[j * k + i] * b[j];
-    b[i] /= a[i * k + i];
-  }
+  if (!inverse_cholesky(a, k)) return false;
+  std::vector<double> y(k);
+  for (std::size_t i = 0; i < k; ++i)
+    for (std::size_t j = 0; j <= i; ++j) y[i] += a[i * k + j] * b[j];
+  std::fill(b.begin(), b.end(), 0.0);
+  for (std::size_t i = 0; i < k; ++i)
+    for (std::size_t j = 0; j <= i; ++j) b[j] += a[i * k + j] * y[i];
   return true;
 }
 
