@@ -32,8 +32,6 @@ std::span<const ScoringFormat> scoring_formats() noexcept;
 struct ScoringOptions {
   /// Answers follow "{context}\n\nQ: {question}\nA:" (or the item's own prompt) and letters a list
   /// of lettered options; with a chat format both are a user's message and the assistant's reply.
-  /// Answers follow "{context}\n\nQ: {question}\nA:" (or the item's own prompt) and letters a list
-  /// of lettered options; with a chat format both are a user's message and the assistant's reply.
   ChatFormat chat = ChatFormat::none;
   bool letters = true;  ///< letters cost one extra prompt per option
   bool answers = true;
@@ -52,7 +50,6 @@ struct ItemScore {
   std::vector<double> answers;
   std::vector<std::size_t> answer_tokens;  ///< tokens per option
   std::vector<std::size_t> answer_bytes;
-  double prompt_log_likelihood = 0;  ///< per token, of the prompt text: a guard against ruin
 };
 
 /// The text that stands before an option in the answer formats; sentences have none.
