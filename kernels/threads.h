@@ -5,23 +5,21 @@
 
 namespace libquant::kernels {
 
-/// Threads that the kernels use: the first number in OMP_NUM_THREADS, or the processors that this
-/// process may run on, unless set. Results never depend on it.
+/// Threads that the kernels use: OpenMP's (OMP_NUM_THREADS, or the processors that this process may
+/// run on), unless set. Results never depend on it.
 int thread_count() noexcept;
 
 /// Sets the number for this process; 0 restores the default.
 void set_thread_count(int count) noexcept;
 
 /// Calls body(context, i) for i in [0, count), each exactly once, `chunk` consecutive indices at a
-/// time, on the calling thread and up to thread_count() - 1 workers, and returns when all are done.
-/// The body must not throw.
+/// time (0 counts as 1), on up to thread_count() OpenMP threads, and returns when all are done. The
+/// body must not throw.
 ///
 /// An index should be worth at least a microsecond: pass ranges of a large loop, not its elements.
-/// A call costs about 1 us while the workers are awake and 5 us when they have to be woken; `count`
-/// <= `chunk` runs on the caller at no cost. Workers sleep 50 us after their last work. The caller
-/// waits only for workers that have begun a chunk, so that a loaded machine does not stall it.
-/// Calls from inside a body, from an OpenMP parallel region, or from a second thread at the same
-/// time run on their own thread alone.
+/// `count` <= `chunk` runs on the caller at no cost. Calls from inside a body, or from an OpenMP
+/// parallel region of the caller's, run on their own thread alone. A call returns only when every
+/// worker has been scheduled: on a machine that is busy with other work, fewer threads are faster.
 void parallel_for(std::size_t count, std::size_t chunk, void (*body)(void* context, std::size_t i),
                   void* context) noexcept;
 

@@ -11,7 +11,8 @@ build() { cmake --preset "$1" && cmake --build --preset "$@"; }
 
 tests_under_tsan() {
   build tsan
-  run_ctest build/tsan --exclude-regex '^install'
+  # Archer tells ThreadSanitizer what OpenMP's barriers order; libraries that are not instrumented have no say.
+  TSAN_OPTIONS=ignore_noninstrumented_modules=1 run_ctest build/tsan --exclude-regex '^install'
 }
 
 step "build release" build release --target all all_verify_interface_header_sets
