@@ -13,6 +13,11 @@ namespace {
 
 std::string letter(std::size_t index) { return std::string(1, static_cast<char>('A' + index)); }
 
+// A reply begins its own turn; a plain text goes on after a space.
+std::string spaced(std::string_view text, ChatFormat chat) {
+  return chat == ChatFormat::none ? fmt::format(" {}", text) : std::string(text);
+}
+
 // "A, B, or C"
 std::string letter_list(std::size_t count) {
   std::string list;
@@ -98,8 +103,7 @@ void ItemTrees::add_answers(const ProbeItem& item) {
   trees_.push_back({tokenizer_.encode(prompt), {}});
   const std::size_t tree = trees_.size() - 1;
   for (std::size_t i = 0; i < item.options.size(); ++i) {
-    const bool space = options_.chat == ChatFormat::none;
-    add_continuation(tree, prompt, (space ? " " : "") + item.options[i].text, kAnswer, i);
+    add_continuation(tree, prompt, spaced(item.options[i].text, options_.chat), kAnswer, i);
   }
 }
 
@@ -110,8 +114,7 @@ void ItemTrees::add_letters(const ProbeItem& item) {
     trees_.push_back({tokenizer_.encode(prompt), {}});
     const std::size_t tree = trees_.size() - 1;
     for (std::size_t i = 0; i < count; ++i) {
-      const bool space = options_.chat == ChatFormat::none;
-      add_continuation(tree, prompt, (space ? " " : "") + letter(i), first, (first + i) % count);
+      add_continuation(tree, prompt, spaced(letter(i), options_.chat), first, (first + i) % count);
     }
   }
 }
