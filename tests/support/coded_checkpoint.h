@@ -108,6 +108,7 @@ class CodedCheckpoint final : public Checkpoint {
     }
   }
   Matrix& tensor(std::string_view name) { return weights_.tensors.find(name)->second; }
+  const Matrix& tensor(std::string_view name) const { return weights_.tensors.find(name)->second; }
 
   const ModelConfig& config() const override { return weights_.config(); }
   std::vector<std::string> names() const override { return weights_.names(); }

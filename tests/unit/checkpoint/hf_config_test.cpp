@@ -3,10 +3,10 @@
 #include <cmath>
 
 #include "libquant/checkpoint/rope_factors.h"
+#include "tests/support/coded_checkpoint.h"
 #include "tests/support/edit_folder.h"
 #include "tests/support/family_case.h"
 #include "tests/support/paths.h"
-#include "tests/support/tiny_checkpoint.h"
 
 using namespace libquant;
 using namespace libquant::testing;

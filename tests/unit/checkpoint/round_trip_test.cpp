@@ -1,8 +1,8 @@
 #include "libquant/checkpoint/write_checkpoint.h"
 #include "libquant/core/half.h"
+#include "tests/support/coded_checkpoint.h"
 #include "tests/support/edit_folder.h"
 #include "tests/support/schemes.h"
-#include "tests/support/coded_checkpoint.h"
 
 using namespace libquant;
 using namespace libquant::testing;
