@@ -40,16 +40,16 @@ inline EditedTensors read_tensors(const std::filesystem::path& file) {
 /// Wide types first, so that every tensor is aligned.
 inline void write_tensors(const std::filesystem::path& file, const EditedTensors& tensors) {
   std::vector<SafetensorsWriter::Entry> entries;
-  std::string bytes;
+  std::vector<const EditedTensor*> ordered;
   for (std::size_t size = 8; size > 0; size /= 2) {
     for (const auto& [name, tensor] : tensors) {
       if (traits(tensor.dtype).block_bytes != size) continue;
       entries.push_back({name, tensor.dtype, tensor.shape});
-      bytes += tensor.bytes;
+      ordered.push_back(&tensor);
     }
   }
   SafetensorsWriter writer(file, entries, {{"format", "pt"}});
-  writer.append(std::as_bytes(std::span(bytes)));
+  for (const EditedTensor* tensor : ordered) writer.append(std::as_bytes(std::span(tensor->bytes)));
   writer.commit();
 }
 

@@ -114,10 +114,7 @@ TEST_CASE("tensors that are missing, left over or of another shape are named", "
   refused([](auto& t) { t.erase("lm_head.weight"); }, {"missing tensors: lm_head.weight"});
   refused(
       [](auto& t) {
-        for (int i = 0; i < 3; ++i) t.erase(std::prev(t.end()));
-        t.erase(kQ);
-        t.erase("model.layers.0.mlp.up_proj.weight");
-        t.erase("model.layers.0.mlp.down_proj.weight");
+        while (t.size() > 6) t.erase(t.begin());
       },
       {"missing tensors", "and 1 more"});
   refused([](auto& t) { t["model.layers.0.self_attn.q_proj.bias"] = t["model.norm.weight"]; },

@@ -185,11 +185,11 @@ TEST_CASE("settings of compressed-tensors that libquant does not read are refuse
     group("weights", changed);
   };
   group("input_activations", Json::parse(R"({"num_bits": 8})", "test"));
-  folder.refused<NotSupported>({"config_groups.group_0.input_activations", "weight-only"});
+  folder.refused<NotSupported>({"config_groups.group_0: input_activations", "weight-only"});
   group("format", "int-quantized");
   folder.refused<NotSupported>({"int-quantized", "pack-quantized"});
   weights("type", "float");
-  folder.refused<NotSupported>({"weights.type", "float"});
+  folder.refused<NotSupported>({"weights: type", "float"});
   weights("strategy", "tensor");
   folder.refused<NotSupported>({"strategy", "tensor"});
   weights("dynamic", true);
