@@ -8,10 +8,10 @@
 #include <random>
 #include <string>
 
-#include "benchmarks/fma_probe.h"
 #include "benchmarks/paired.h"
 #include "kernels/attention.h"
 #include "kernels/cpu/dispatch.h"
+#include "kernels/fma_probe.h"
 #include "kernels/gemm.h"
 #include "kernels/threads.h"
 
@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   benchmark::AddCustomContext("threads", std::to_string(kernels::thread_count()));
-  benchmark::AddCustomContext("probe_bits", std::to_string(benchmarks::fma_probe_bits()));
+  benchmark::AddCustomContext("probe_bits", std::to_string(kernels::fma_probe_bits()));
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmarks::register_all();

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <numeric>
 
-#include "benchmarks/fma_probe.h"
+#include "kernels/fma_probe.h"
 #include "kernels/threads.h"
 
 namespace libquant::benchmarks {
@@ -30,7 +30,8 @@ double probe_gflops(Probe probe) {
   std::vector<double> flops(pieces);
   const double start = seconds();
   kernels::parallel_for(pieces, 1, [&](std::size_t i) {
-    flops[i] = probe == Probe::fma_f32 ? run_fma_f32(kRounds) : run_fma_f64(kRounds);
+    flops[i] =
+        probe == Probe::fma_f32 ? kernels::run_fma_f32(kRounds) : kernels::run_fma_f64(kRounds);
   });
   const double taken = seconds() - start;
   return std::accumulate(flops.begin(), flops.end(), 0.0) / taken * 1e-9;

@@ -26,6 +26,11 @@ void on_interrupt(int signal) {
 bool input_is_terminal() { return isatty(STDIN_FILENO) != 0; }
 bool errors_are_terminal() { return isatty(STDERR_FILENO) != 0; }
 
+void say(std::string_view text) noexcept {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
 void install_interrupt_handler() {
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
@@ -45,7 +50,7 @@ ProgressCallback ProgressLine::callback() {
 }
 
 void ProgressLine::clear() {
-  if (drawn_) fmt::print(stderr, "\r\033[K");
+  if (drawn_) say("\r\033[K");
   drawn_ = false;
 }
 
@@ -67,11 +72,10 @@ void ProgressLine::show(const Progress& progress) {
       progress.total > 0 ? static_cast<int>(100 * progress.done / progress.total) : 0;
   if (terminal_) {
     if (drawn_ && now - last_ < std::chrono::milliseconds(100)) return;
-    fmt::print(stderr, "\r\033[K[{:3}%] {}{}", percent, progress.stage, remaining(progress));
-    std::fflush(stderr);
+    say(fmt::format("\r\033[K[{:3}%] {}{}", percent, progress.stage, remaining(progress)));
     drawn_ = true;
   } else if (percent != percent_) {
-    fmt::print(stderr, "[{:3}%] {}{}\n", percent, progress.stage, remaining(progress));
+    say(fmt::format("[{:3}%] {}{}\n", percent, progress.stage, remaining(progress)));
   }
   percent_ = percent;
   last_ = now;

@@ -12,6 +12,9 @@ namespace libquant::cli {
 bool input_is_terminal();
 bool errors_are_terminal();
 
+/// Writes to standard error as it is; a closed one is no reason to stop a job.
+void say(std::string_view text) noexcept;
+
 /// Ctrl-C sets a flag that progress callbacks look at; a second one ends the program at once.
 void install_interrupt_handler();
 bool interrupted() noexcept;

@@ -40,9 +40,9 @@ void print_speed(const Generation& g) {
   const auto rate = [](std::size_t tokens, double seconds) {
     return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
   };
-  fmt::print(stderr, "[prompt {} tokens, {:.1f} tokens/s; answer {} tokens, {:.1f} tokens/s]\n",
-             g.prompt_tokens, rate(g.prompt_tokens, g.prompt_seconds), g.tokens.size(),
-             rate(g.tokens.size(), g.seconds));
+  say(fmt::format("[prompt {} tokens, {:.1f} tokens/s; answer {} tokens, {:.1f} tokens/s]\n",
+                  g.prompt_tokens, rate(g.prompt_tokens, g.prompt_seconds), g.tokens.size(),
+                  rate(g.tokens.size(), g.seconds)));
 }
 
 Json answer_json(const ChatSession::Answer& answer, ChatFormat format) {
@@ -76,9 +76,9 @@ int answer_once(const Arguments& a, ChatSession& session, ChatFormat format,
 }
 
 int converse(const Arguments& a, ChatSession& session, ChatFormat format) {
-  fmt::print(stderr, "Type a message and press Enter; an empty line or Ctrl-D ends.\n");
+  say("Type a message and press Enter; an empty line or Ctrl-D ends.\n");
   for (std::string line;;) {
-    fmt::print(stderr, "\n> ");
+    say("\n> ");
     if (!std::getline(std::cin, line) || line.empty()) break;
     const int code = answer_once(a, session, format, line);
     if (code != kSuccess) return code;

@@ -39,7 +39,7 @@ bool wants_json(const CLI::App& app) {
 }
 
 int report_failure(const CLI::App& app, const char* kind, const char* message, int code) {
-  fmt::print(stderr, "libquant: {}\n", message);
+  cli::say(fmt::format("libquant: {}\n", message));
   if (wants_json(app))
     fmt::print("{}\n",
                Json::object({{"error", message}, {"kind", kind}, {"exit_code", code}}).dump(2));
@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
   for (CLI::App* command : app.get_subcommands({})) command->footer(kExitCodes);
   const int code = run(app, argc, argv, exit_code);
   if (std::fflush(stdout) != 0 && code == cli::kSuccess) {
-    fmt::print(stderr, "libquant: cannot write to standard output\n");
+    cli::say("libquant: cannot write to standard output\n");
     return cli::kError;
   }
   return code;

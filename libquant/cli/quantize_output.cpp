@@ -14,6 +14,7 @@ Json plan_json(const Checkpoint& source, const QuantizePlan& plan) {
   for (const auto& name : plan.ignored) ignored.emplace_back(name);
   return Json::object({{"source_type", source.type_name()},
                        {"layers", plan.layers},
+                       {"scheme", to_json(plan.scheme)},
                        {"ignored", std::move(ignored)},
                        {"group_fallbacks", plan.group_fallbacks},
                        {"calibration_tokens", plan.calibration_tokens},
@@ -68,7 +69,7 @@ void print_plan(const Checkpoint& source, const QuantizeOptions& options, const 
   }
   fmt::print("source: {} ({}, weights in {})\n", options.source_name, source.format(),
              source.type_name());
-  fmt::print("plan: {} layers to {} with {}", plan.layers, to_string(options.layer.scheme),
+  fmt::print("plan: {} layers to {} with {}", plan.layers, to_string(plan.scheme),
              to_string(options.layer.method));
   if (plan.group_fallbacks > 0)
     fmt::print(", {} of them with the fallback group", plan.group_fallbacks);

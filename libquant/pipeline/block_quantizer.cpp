@@ -110,6 +110,7 @@ void BlockQuantizer::add(std::optional<Hessian>& hessian, ConstMatrixView x, con
 
 void BlockQuantizer::solve(Pass& pass, std::span<const LinearRole> roles,
                            std::optional<Hessian> hessian) {
+  return_free_memory();  // the buffers of the forward pass
   const Timer timer(seconds_.solve);
   std::optional<Metric> metric;
   if (hessian) metric.emplace(*hessian);

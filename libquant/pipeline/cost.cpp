@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "libquant/algorithms/row_strips.h"
+
 namespace libquant {
 namespace {
 
 using Block = std::span<const PlannedLayer, kLinearRoles.size()>;
 
-constexpr std::size_t kChunkTokens = 2048;
+constexpr std::size_t kChunkTokens = 1024;
 
 double d(std::size_t value) { return static_cast<double>(value); }
 
@@ -35,29 +37,44 @@ double weights(std::span<const PlannedLayer> layers) {
   return sum;
 }
 
-// The solver works on a copy of the weights in double beside the Hessian and its factor.
+// Beside the Hessian and its factor: strips of rows in double, and two sets of codes.
 double solver_bytes(std::span<const PlannedLayer> layers) {
+  constexpr double kPanels = 384;  // columns of the strips' workspace
   double most = 0;
-  for (const auto& layer : layers)
-    if (wanted(layer)) most = std::max(most, 8 * d(layer.rows) * d(layer.cols));
+  for (const auto& layer : layers) {
+    if (layer.ignored) continue;
+    const double strip = 8 * d(strip_rows(layer.rows, layer.cols)) * (d(layer.cols) + kPanels);
+    most = std::max(most, strip + 2 * d(layer.rows) * d(layer.cols));
+  }
   return most;
+}
+
+/// Activations of a chunk of tokens while the inputs of `role` are computed.
+double chunk_values(const ModelConfig& config, LinearRole role) {
+  const double hidden = d(config.hidden_size);
+  const double attention = d(config.heads + config.kv_heads) * d(config.head_dim);
+  if (role == LinearRole::o) return hidden + 2 * attention;
+  if (role == LinearRole::down) return hidden + 3 * d(config.intermediate_size);
+  return 2 * hidden;
 }
 
 double peak_of_block(const ModelConfig& config, Block block, std::size_t tokens,
                      std::size_t window) {
   const double chunk = tokens == 0 ? 0 : 4 * d(chunk_tokens(tokens, window));
   const double hidden = 4 * d(tokens) * d(config.hidden_size);
-  const double widest = std::max(d(config.hidden_size) * 3, d(config.intermediate_size) * 2);
-  double live = 4 * weights(block), codes = 0, peak = 0;
+  double live = 4 * weights(block), codes = 0, peak = live;
   for (const auto& roles : kSharedInputs) {
     const auto layers = sharing(block, roles);
     const bool any = std::any_of(layers.begin(), layers.end(), wanted);
     const double n = d(layers.front().cols);
     const double hessian = any && tokens > 0 ? 8 * n * n : 0;
+    peak = std::max(
+        peak, live + codes + hidden + hessian + chunk * chunk_values(config, layers.front().role));
+    // Layers before these have been used for the last time.
+    live = 4 * weights(std::span<const PlannedLayer>(block).subspan(
+                   static_cast<std::size_t>(layers.front().role)));
     codes += any ? weights(layers) : 0;
-    const double forward = hessian + chunk * (widest + d(config.hidden_size));
-    const double solve = 2 * hessian + (any ? solver_bytes(layers) : 0);
-    peak = std::max(peak, live + codes + hidden + std::max(forward, solve));
+    if (any) peak = std::max(peak, live + codes + hidden + 2 * hessian + solver_bytes(layers));
   }
   return peak;
 }
@@ -135,9 +152,9 @@ std::size_t chunk_tokens(std::size_t tokens, std::size_t window) {
 
 double expected_peak_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
                            std::size_t window) {
-  constexpr double kProcess = 24e6;
-  // Tokens, merges and the look-up tables of the tokenizer.
-  const double tokenizer = 300 * d(config.vocabulary_size);
+  // The program with its kernels' workspace; pieces and merges of the tokenizer.
+  constexpr double kProcess = 12e6, kPerToken = 260;
+  const double tokenizer = kPerToken * d(config.vocabulary_size);
   double peak = 0;
   for (std::size_t block = 0; block < config.layers; ++block)
     peak = std::max(peak, peak_of_block(config, plan.block(block), tokens, window));

@@ -37,7 +37,7 @@ BlockFlops block_flops(const ModelConfig& config, const LayerPlan& plan, std::si
 double floor_flops(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
                    std::size_t window);
 
-/// Tokens that pass through a stage together: whole windows, about 2,048 tokens.
+/// Tokens that pass through a stage together: whole windows, about 1,024 tokens.
 std::size_t chunk_tokens(std::size_t tokens, std::size_t window);
 
 /// Peak of anonymous resident memory of a run; `tokens` = 0 for one without forward pass.

@@ -19,6 +19,13 @@ bool use_bos(BosPolicy policy, const TokenizerSpec& spec) {
   return true;
 }
 
+// Some files pad the vocabulary to the size of the embeddings.
+bool same_pieces(const TokenizerSpec& a, const TokenizerSpec& b) {
+  const std::size_t common = std::min(a.tokens.size(), b.tokens.size());
+  return std::equal(a.tokens.begin(), a.tokens.begin() + static_cast<std::ptrdiff_t>(common),
+                    b.tokens.begin());
+}
+
 Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 }  // namespace
@@ -45,7 +52,7 @@ TextEvalResult evaluate_text(const Checkpoint& model, const Checkpoint* referenc
                              const TextEvalOptions& options, const ProgressCallback& progress) {
   require(!options.texts.empty(), "evaluation needs at least one text file");
   const TokenizerSpec& spec = model.tokenizer();
-  require(reference == nullptr || reference->tokenizer().tokens == spec.tokens,
+  require(reference == nullptr || same_pieces(reference->tokenizer(), spec),
           "the model and its reference have different vocabularies");
   TextEvalResult evaluated;
   evaluated.bos = use_bos(options.bos, spec);

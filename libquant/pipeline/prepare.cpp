@@ -82,6 +82,11 @@ Prepared prepare(const Checkpoint& source, const QuantizeOptions& options) {
   const std::size_t window = prepared.calibration.window;
   QuantizePlan& plan = prepared.plan;
   plan.layers = prepared.layers.quantized();
+  for (const auto& layer : prepared.layers.layers) {
+    if (layer.ignored) continue;
+    plan.scheme = layer.options.scheme;
+    break;
+  }
   plan.ignored = prepared.layers.ignored();
   plan.group_fallbacks = prepared.layers.group_fallbacks();
   plan.calibration_tokens = tokens;

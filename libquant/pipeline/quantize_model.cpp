@@ -1,8 +1,10 @@
 #include "libquant/pipeline/quantize_model.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "kernels/cpu/dispatch.h"
+#include "kernels/fma_probe.h"
 #include "libquant/core/version.h"
 #include "libquant/pipeline/fingerprint.h"
 #include "libquant/pipeline/prepare.h"
@@ -13,6 +15,8 @@
 
 namespace libquant {
 namespace {
+
+constexpr double kProbeSeconds = 0.1;
 
 QuantizeReport planned_report(const Checkpoint& source, const QuantizeOptions& options,
                               const QuantizePlan& plan, const Json& fingerprint) {
@@ -49,10 +53,16 @@ QuantizeReport quantize_model(const Checkpoint& source, const QuantizeOptions& o
     return finished_report(options.output, fingerprint);
   if (options.on_plan) options.on_plan(prepared.plan);
 
+  // Before and after, because a machine's clock and neighbours change during a run.
+  const auto probe = [&] {
+    return prepared.plan.floor_flops > 0 ? kernels::fma_flops_per_second(kProbeSeconds) : 0;
+  };
+  const double probe_before = probe();
   QuantizeRun run(source, options, prepared, fingerprint, progress);
   run.compute();
   QuantizeReport report = planned_report(source, options, prepared.plan, fingerprint);
   run.write(report);
+  report.probe_flops = std::max(probe_before, probe());
   report.peak_anonymous_bytes = memory.bytes();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   run.publish(report);

@@ -32,6 +32,7 @@ struct LayerOverride {
 /// What a run needs before it starts: printed by the program, kept in the report.
 struct QuantizePlan {
   std::size_t layers = 0;  ///< to be quantized
+  Scheme scheme;           ///< of the first of them, as the formats need it
   std::vector<std::string> ignored;
   std::size_t group_fallbacks = 0;
   std::size_t calibration_tokens = 0, calibration_tokens_available = 0;

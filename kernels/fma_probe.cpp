@@ -1,6 +1,10 @@
-#include "benchmarks/fma_probe.h"
+#include "kernels/fma_probe.h"
 
-namespace libquant::benchmarks {
+#include <chrono>
+
+#include "kernels/threads.h"
+
+namespace libquant::kernels {
 namespace {
 
 // Twelve chains cover latency times throughput of every current core. The empty asm keeps the
@@ -64,4 +68,22 @@ double run_fma_f64(std::size_t rounds) noexcept {
   return f64_128(rounds);
 }
 
-}  // namespace libquant::benchmarks
+double fma_flops_per_second(double seconds) noexcept {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::size_t kRounds = 2'000'000;  // about ten milliseconds
+  const auto threads = static_cast<std::size_t>(thread_count());
+  const auto since = [](Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+  };
+  const double operations = run_fma_f32(1) * kRounds * static_cast<double>(threads);
+  double best = 0;
+  for (const auto begin = Clock::now(); since(begin) < seconds;) {
+    const auto run = Clock::now();
+    parallel_for(threads, 1, [](std::size_t) { run_fma_f32(kRounds); });
+    const double rate = operations / since(run);
+    best = rate > best ? rate : best;
+  }
+  return best;
+}
+
+}  // namespace libquant::kernels

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-namespace libquant::benchmarks {
+namespace libquant::kernels {
 
 /// Independent fused multiply-adds in registers at the machine's full vector width: the most that
 /// one core can do. Each returns the floating-point operations done, 2 per multiply-add and lane.
@@ -12,4 +12,8 @@ double run_fma_f64(std::size_t rounds) noexcept;
 /// Vector width that the probe uses on this machine, in bits.
 int fma_probe_bits() noexcept;
 
-}  // namespace libquant::benchmarks
+/// Floating-point operations per second of run_fma_f32 on all kernel threads at once: the best of
+/// several runs within about `seconds`.
+double fma_flops_per_second(double seconds) noexcept;
+
+}  // namespace libquant::kernels

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# cli_test.sh LIBQUANT MAKE_CHECKPOINT: exit codes and output of the program on a small made-up model.
+set -euo pipefail
+libquant=$1 make_checkpoint=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+failures=0
+
+# expect CODE NAME COMMAND...: runs the command, keeps its output in out and err.
+expect() {
+  local code=0 wanted=$1 name=$2
+  shift 2
+  "$@" >out 2>err </dev/null || code=$?
+  if [ "$code" != "$wanted" ]; then
+    echo "FAILED: $name: exit code $code, expected $wanted: $*"
+    sed 's/^/  out: /' out | tail -n 20
+    sed 's/^/  err: /' err | tail -n 20
+    failures=$((failures + 1))
+  fi
+}
+# holds FILE TEXT NAME: FILE has a line with TEXT.
+holds() {
+  grep -qF -- "$2" "$1" || { echo "FAILED: $3: no \"$2\" in $1"; sed 's/^/  /' "$1" | head -n 20; failures=$((failures + 1)); }
+}
+# json EXPRESSION NAME: out is one JSON document for which the Python expression over r is true.
+json() {
+  python3 -c 'import json, sys; r = json.load(open("out")); sys.exit(0 if eval(sys.argv[1]) else 1)' "$1" ||
+    { echo "FAILED: $2: not $1"; head -c 400 out; failures=$((failures + 1)); }
+}
+
+"$make_checkpoint" model 64 96 2 300 >/dev/null
+python3 -c '
+import random
+random.seed(1)
+print(" ".join("".join(random.choice("abcdefghij") for _ in range(random.randint(2, 8))) for _ in range(2000)))' >text.txt
+: >empty.txt
+calibration=(--calibration text.txt --windows 8 --window 64)
+
+expect 0 "help" "$libquant" --help
+holds out "quantize" "help lists the sub-commands"
+holds out "130 interrupted" "help lists the exit codes"
+for command in quantize eval generate inspect; do
+  expect 0 "help of $command" "$libquant" $command --help
+  holds out "Exit codes" "help of $command lists the exit codes"
+done
+expect 0 "version" "$libquant" --version
+expect 2 "no sub-command" "$libquant"
+expect 2 "unknown sub-command" "$libquant" shrink
+expect 2 "unknown option" "$libquant" inspect model --colour
+expect 2 "missing model" "$libquant" inspect absent
+expect 2 "bits out of range" "$libquant" quantize model -o q --bits 7 "${calibration[@]}"
+expect 2 "unknown method" "$libquant" quantize model -o q --method magic
+holds err "rtn or gptq" "an unknown method names the known ones"
+expect 2 "unknown format" "$libquant" quantize model -o q --format exe
+expect 2 "malformed override" "$libquant" quantize model -o q --override down_proj
+expect 2 "resume and overwrite" "$libquant" quantize model -o q --resume --overwrite
+
+expect 0 "inspect" "$libquant" inspect model
+holds out "down_proj" "inspect lists tensors"
+expect 0 "inspect as JSON" "$libquant" inspect model --json
+json 'r["type"] == "BF16" and len(r["tensors"]) == 2 * 9 + 3 and r["config"]["hidden_size"] == 64' "inspect"
+
+expect 1 "empty calibration text" "$libquant" quantize model -o q --group-size 32 --calibration empty.txt
+holds err "empty.txt is empty" "an empty text is named"
+expect 1 "no calibration text" "$libquant" quantize model -o q --group-size 32 --json
+json 'r["exit_code"] == 1 and "--calibration" in r["error"]' "errors are JSON, too"
+expect 1 "group that does not divide" "$libquant" quantize model -o q "${calibration[@]}"
+holds err "--group-fallback" "a group that does not divide names the way out"
+[ ! -e q ] || { echo "FAILED: refused runs left q behind"; failures=$((failures + 1)); }
+
+expect 0 "plan only" "$libquant" quantize model -o q --dry-run --group-size 32 "${calibration[@]}" --json
+json 'r["layers"] == 14 and r["floor_flops"] > 0' "plan"
+expect 0 "quantize" "$libquant" quantize model -o q --group-fallback 32 "${calibration[@]}" --format gptq --format gguf
+holds out "2 of them with the fallback group" "the plan counts fallback groups"
+holds out "model.layers.1.mlp.down_proj" "the table lists layers"
+[ ! -s err ] || { echo "FAILED: progress on a standard error that is no terminal"; failures=$((failures + 1)); }
+expect 0 "quantize as JSON" "$libquant" quantize model -o r --method rtn --group-size 32 --json --progress
+json 'len(r["layers"]) == 14 and r["source_type"] == "BF16" and r["quantized_bytes"] > 0' "report"
+holds err "100%" "forced progress reaches the end"
+expect 1 "output folder in use" "$libquant" quantize model -o r --method rtn --group-size 32
+holds err "--overwrite" "a used folder names the way out"
+expect 0 "overwrite" "$libquant" quantize model -o r --method rtn --group-size 32 --overwrite
+expect 0 "finished run resumed" "$libquant" quantize model -o r --method rtn --group-size 32 --resume --json
+expect 1 "finished run resumed with another option" "$libquant" quantize model -o r --method rtn --group-size 32 --bits 8 --resume
+holds err "bits was 4, now 8" "a changed option is named"
+
+expect 0 "eval" "$libquant" eval q/gptq --reference model --text text.txt --window 128 --max-tokens 1024
+holds out "perplexity" "eval"
+expect 0 "eval as JSON" "$libquant" eval q/gguf/model.gguf --reference model --text text.txt --window 128 --max-tokens 1024 --json
+json 'r["scored_tokens"] == 1016 and r["perplexity"] > 1 and r["kl_divergence"] > 0 and r["bos"] is False' "eval"
+expect 0 "eval without reference" "$libquant" eval model --text text.txt --window 128 --max-tokens 1024 --json
+json 'r["kl_divergence"] is None' "eval without reference"
+expect 2 "eval with an unknown BOS policy" "$libquant" eval model --text text.txt --bos maybe
+expect 1 "eval with a BOS that the tokenizer lacks" "$libquant" eval model --text text.txt --bos yes
+
+expect 0 "generate" "$libquant" generate q/gptq --no-chat --prompt "abc" --max-tokens 5
+holds err "tokens/s" "generate tells its speed"
+expect 0 "generate as JSON" "$libquant" generate model --prompt "abc" --max-tokens 5 --temperature 1 --seed 3 --json
+json 'len(r["tokens"]) <= 5 and r["chat_format"] == "none"' "generate"
+cp out first
+expect 0 "generate again" "$libquant" generate model --prompt "abc" --max-tokens 5 --temperature 1 --seed 3 --json
+json 'r["tokens"] == json.load(open("first"))["tokens"]' "the same seed gives the same answer"
+expect 2 "unknown chat format" "$libquant" generate model --prompt x --chat-format morse
+expect 1 "unknown instruction set" env LIBQUANT_ISA=z80 "$libquant" inspect model
+
+# A run that is interrupted ends with 130, says how to go on, and does.
+"$libquant" quantize model -o s --group-size 32 "${calibration[@]}" --windows 30 --window 300 --progress >out 2>progress &
+run=$!
+until grep -q "block 1" progress || ! kill -0 $run 2>/dev/null; do sleep 0.02; done
+kill -INT $run 2>/dev/null || true
+code=0
+wait $run || code=$?
+if [ $code = 130 ]; then
+  expect 1 "unfinished run started again" "$libquant" quantize model -o s --group-size 32 "${calibration[@]}" --windows 30 --window 300
+  holds err "--resume" "an unfinished run names the way out"
+elif [ $code != 0 ]; then # the run may have won the race
+  echo "FAILED: interrupted run: exit code $code, expected 130"
+  failures=$((failures + 1))
+fi
+expect 0 "interrupted run resumed" "$libquant" quantize model -o s --group-size 32 "${calibration[@]}" --windows 30 --window 300 --resume
+
+# Layers that fall back beyond the limit: files are there, the exit code tells.
+python3 - <<'PYTHON'
+import json, struct
+path = "model/model.safetensors"
+data = bytearray(open(path, "rb").read())
+size = struct.unpack("<Q", data[:8])[0]
+begin, end = json.loads(data[8:8 + size])["model.layers.0.input_layernorm.weight"]["data_offsets"]
+data[8 + size + begin:8 + size + end] = bytes(end - begin)
+open(path, "wb").write(data)
+PYTHON
+expect 3 "fallbacks beyond the limit" "$libquant" quantize model -o f --group-size 32 "${calibration[@]}"
+holds out "4 layers fell back to rounding (0 allowed)" "fallbacks are counted"
+[ -e f/config.json ] || { echo "FAILED: no files after fallbacks"; failures=$((failures + 1)); }
+expect 0 "fallbacks within the limit" "$libquant" quantize model -o g --group-size 32 "${calibration[@]}" --max-fallback 4
+
+[ $failures = 0 ] || { echo "$failures failures"; exit 1; }
