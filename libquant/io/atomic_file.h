@@ -9,7 +9,9 @@ namespace libquant {
 
 /// Writes a file so that `path` either keeps its old content or gets all of the new one: bytes go
 /// to a temporary name in the same folder, commit() flushes to disk and renames. Without commit()
-/// the temporary file is removed. Throws Error (with the system's reason) on any failed write.
+/// the temporary file is removed; a killed process leaves it behind as ".libquant-<pid>-<n>.tmp".
+/// Throws Error with path and the system's reason on any failed step (full disk, missing folder),
+/// and for a path that exists and is no regular file. For one thread.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);

@@ -56,7 +56,8 @@ class Json {
   const Array& as_array(std::string_view what) const;
   const Object& as_object(std::string_view what) const;
 
-  /// Member of an object, or nullptr when absent (or when this is no object).
+  /// Member of an object, or nullptr when absent (or when this is no object). Walks over the
+  /// members: go through as_object() where there are thousands.
   const Json* find(std::string_view key) const;
   /// Member of an object; FormatError naming the key when absent.
   const Json& at(std::string_view key) const;

@@ -7,7 +7,8 @@
 namespace libquant {
 
 /// A read-only memory map of a whole regular file; an empty file gives an empty span.
-/// Movable; the bytes stay valid for its lifetime. Reading is safe from many threads.
+/// Movable; the bytes stay valid for its lifetime. Reading is safe from many threads. The file must
+/// not shrink meanwhile: the system then kills a process that reads the lost part (SIGBUS).
 class MappedFile {
  public:
   /// Throws Error naming the path when it cannot be opened or mapped, or is no regular file.
