@@ -72,7 +72,7 @@ TEST_CASE("a wrong tensor is refused by name", "[model]") {
     } catch (const FormatError& error) {
       message = error.what();
     }
-    CHECK_THAT(message, Catch::Matchers::Contains(name));
+    CHECK_THAT(message, libquant::testing::contains_text(name));
   }
 }
 

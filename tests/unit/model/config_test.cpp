@@ -76,7 +76,7 @@ TEST_CASE("a config is refused with the name of the field that is wrong", "[mode
     ModelConfig config = tiny_config();
     change(config);
     INFO("expected a complaint about " << field);
-    CHECK_THAT(message_of(config), Catch::Matchers::Contains(field));
+    CHECK_THAT(message_of(config), libquant::testing::contains_text(field));
   }
 }
 

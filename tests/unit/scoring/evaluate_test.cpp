@@ -196,13 +196,13 @@ TEST_CASE("evaluations that cannot be made are refused", "[scoring]") {
   CHECK_THROWS_AS(evaluate(model, nullptr, tokens, options), InvalidArgument);
   const Model other{constant_source({0.5, 0.5})};
   CHECK_THROWS_WITH(evaluate(model, &other, tokens, windows_of(8)),
-                    Catch::Matchers::Contains("vocabulary of 41"));
+                    libquant::testing::contains_text("vocabulary of 41"));
   MemorySource overflowing(tiny_config());
   for (float& weight : overflowing.tensors.at("lm_head.weight").row(0))
     weight = std::numeric_limits<float>::max();
   const Model broken(overflowing);
   CHECK_THROWS_WITH(evaluate(broken, nullptr, tokens, windows_of(8)),
-                    Catch::Matchers::Contains("not finite"));
+                    libquant::testing::contains_text("not finite"));
 }
 
 }  // namespace
