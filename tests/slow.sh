@@ -7,8 +7,6 @@ bash cmake/install-packages.sh build model test check slow
 LIBQUANT_MODEL=$(bash examples/fetch_model.sh)
 export LIBQUANT_MODEL LIBQUANT_FULL_MATRIX=1
 
-build() { cmake --preset "$1" && cmake --build --preset "$@"; }
-
 tests_under_tsan() {
   build tsan
   # Archer tells ThreadSanitizer what OpenMP's barriers order; libraries that are not instrumented have no say.

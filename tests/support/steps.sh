@@ -48,6 +48,9 @@ step() {
     $((SECONDS - start)) $((cpu_seconds - cpu)) $passed $failed $skipped)")
 }
 
+# build PRESET ARGUMENTS...: configures and builds.
+build() { cmake --preset "$1" && cmake --build --preset "$@"; }
+
 # run_ctest BUILD_FOLDER ARGUMENTS...: ctest whose single results are counted.
 run_ctest() {
   local folder=$1 code=0 report=$steps_work/junit.xml
