@@ -28,7 +28,7 @@ def main(run: Path, model: Path) -> int:
             f"{method}, 4 bit, g64", f"{result['perplexity']:.3f}", f"{result['kl_divergence']:.4f}",
             f"{100 * result['top1_agreement']:.1f} %",
             f"{weight_bytes(run / method / 'compressed-tensors') / 1e6:.1f}",
-            f"{quantized[method]['cost']['seconds']:.1f}"))
+            f"{quantized[method]['seconds']:.1f}"))
 
     print(f"\n{measured['gptq']['scored_tokens']} tokens of examples/evaluation/held_out.txt were scored in windows of "
           f"{measured['gptq']['window']}; seconds are those of quantizing.\n\n"
