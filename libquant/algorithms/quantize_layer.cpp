@@ -1,5 +1,6 @@
 #include "libquant/algorithms/quantize_layer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
@@ -16,15 +17,17 @@ void check_weights(ConstMatrixView weights, const Scheme& scheme, std::string_vi
   require(weights.rows > 0 && weights.stride >= weights.cols, "{}: a matrix of {} x {} (stride {})",
           tensor, weights.rows, weights.cols, weights.stride);
   const double largest = largest_weight(scheme);
-  for (std::size_t r = 0; r < weights.rows; ++r)
-    for (std::size_t c = 0; c < weights.cols; ++c) {
-      const float value = weights.row(r)[c];
-      require(std::isfinite(value), "{}: the weight at row {}, column {} is {}", tensor, r, c,
-              value);
-      require(std::abs(double{value}) <= largest,
-              "{}: the weight {} at row {}, column {} is too large for {}: at most {}", tensor,
-              value, r, c, to_string(scheme), largest);
-    }
+  for (std::size_t r = 0; r < weights.rows; ++r) {
+    const std::span<const float> row = weights.row(r);
+    // Also false for NaN.
+    const auto fits = [&](float value) { return std::abs(double{value}) <= largest; };
+    const auto bad = std::ranges::find_if_not(row, fits);
+    if (bad == row.end()) continue;
+    const auto c = bad - row.begin();
+    require(std::isfinite(*bad), "{}: the weight at row {}, column {} is {}", tensor, r, c, *bad);
+    fail<InvalidArgument>("{}: the weight {} at row {}, column {} is too large for {}: at most {}",
+                          tensor, *bad, r, c, to_string(scheme), largest);
+  }
 }
 
 void check_options(const LayerOptions& options) {
