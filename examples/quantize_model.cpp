@@ -18,6 +18,7 @@ int run(const char* model, const char* output, std::vector<std::filesystem::path
 
   QuantizeOptions options;
   options.layer.method = Method::gptq;
+  options.layer.clip = default_clip(Method::gptq);
   options.layer.scheme.bits = 4;
   options.layer.scheme.group_size = 64;
   options.calibration.texts = texts;

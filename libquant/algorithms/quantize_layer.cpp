@@ -116,6 +116,10 @@ std::string_view to_string(Method method) noexcept {
   return method == Method::rtn ? "rtn" : "gptq";
 }
 
+ClipSearch default_clip(Method method) noexcept {
+  return method == Method::gptq ? ClipSearch{.steps = 20, .weighted = true} : ClipSearch{};
+}
+
 Method method_from(std::string_view name) {
   for (const auto method : {Method::rtn, Method::gptq})
     if (name == to_string(method)) return method;

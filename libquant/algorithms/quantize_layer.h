@@ -18,11 +18,16 @@ enum class Method : std::uint8_t { rtn, gptq };
 std::string_view to_string(Method method) noexcept;
 Method method_from(std::string_view name);
 
+/// The clip search that the program uses unless told otherwise: for gptq 20 steps weighted by the
+/// Hessian's diagonal, which is worth more than any other setting (docs/numerics.md); none for rtn,
+/// so that it stays the plain baseline that needs no calibration.
+ClipSearch default_clip(Method method) noexcept;
+
 /// Everything that decides the codes of one layer.
 struct LayerOptions {
   Method method = Method::gptq;
   Scheme scheme;
-  ClipSearch clip;
+  ClipSearch clip;  ///< none; see default_clip()
   ActOrder act_order = ActOrder::group;
   double damping = 0.01;  ///< of mean(diag H)
   std::size_t block_columns = 128;

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct Arguments {
   std::vector<Format> formats;
   std::vector<std::string> ignore;
   bool dry_run = false;
+  std::optional<int> clip_steps;
+  std::optional<double> clip_norm;
+  std::optional<bool> clip_weighted;
 };
 
 void add_grid(CLI::App& command, Arguments& a) {
@@ -48,15 +52,15 @@ void add_grid(CLI::App& command, Arguments& a) {
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command
-      .add_option("--clip-steps", layer.clip.steps,
-                  "steps of the search for a narrower range; 0: none")
-      ->check(CLI::Range(0, 255))
-      ->capture_default_str();
-  command.add_option("--clip-norm", layer.clip.norm, "exponent of the error that search minimises")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command.add_flag("--clip-weighted,!--no-clip-weighted", layer.clip.weighted,
-                   "weight that error by the calibration's second moments");
+      .add_option("--clip-steps", a.clip_steps,
+                  "steps of the search for a narrower range; 0: none (default: 20 for gptq)")
+      ->check(CLI::Range(0, 255));
+  command
+      .add_option("--clip-norm", a.clip_norm,
+                  "exponent of the error that search minimises (default 2.4)")
+      ->check(CLI::PositiveNumber);
+  command.add_flag("--clip-weighted,!--no-clip-weighted", a.clip_weighted,
+                   "weight that error by the calibration's second moments (default for gptq)");
 }
 
 void add_calibration(CLI::App& command, Arguments& a) {
@@ -138,7 +142,16 @@ void add_output(CLI::App& command, Arguments& a) {
   command.add_flag("--dry-run", a.dry_run, "check everything, print the plan, and stop");
 }
 
+ClipSearch clip_from(const Arguments& a) {
+  ClipSearch clip = default_clip(a.options.layer.method);
+  clip.steps = a.clip_steps.value_or(clip.steps);
+  clip.norm = a.clip_norm.value_or(clip.norm);
+  clip.weighted = a.clip_weighted.value_or(clip.weighted);
+  return clip;
+}
+
 void finish_options(Arguments& a) {
+  a.options.layer.clip = clip_from(a);
   if (!a.formats.empty()) a.options.formats = a.formats;
   for (const auto& pattern : a.ignore) {
     LayerOverride ignored;
