@@ -1,9 +1,11 @@
+#include <cstring>
 #include <limits>
 
 #include "libquant/checkpoint/write_checkpoint.h"
 #include "libquant/core/half.h"
 #include "tests/support/coded_checkpoint.h"
 #include "tests/support/edit_folder.h"
+#include "tests/support/paths.h"
 
 using namespace libquant;
 using namespace libquant::testing;
@@ -68,6 +70,27 @@ constexpr Scheme kSymmetric{4, 64, ZeroKind::symmetric, ScaleType::f16, 0};
 constexpr Scheme kAsymmetric{4, 64, ZeroKind::asymmetric, ScaleType::f16, 0};
 
 }  // namespace
+
+TEST_CASE("a folder packed by the compressed-tensors library reads as the library dequantizes it",
+          "[checkpoint]") {
+  const std::string folder = test_folder() + "/golden/compressed_tensors";
+  const auto model = open_checkpoint(folder);
+  CHECK(model->format() == "compressed-tensors");
+  const SafetensorsFile expected(folder + "/expected.safetensors");
+  CHECK(expected.tensors().size() == model->names().size());
+  for (const StoredTensor& tensor : expected.tensors()) {
+    INFO(tensor.name);
+    const Matrix values = model->load(tensor.name);
+    REQUIRE(values.size() == tensor.elements());
+    CHECK(std::memcmp(values.data(), tensor.bytes.data(), tensor.bytes.size()) == 0);
+  }
+  const std::string block = "model.layers.0.";
+  CHECK(model->info(block + "mlp.up_proj.weight").type == "w3g32 asymmetric bf16");
+  CHECK(model->info(block + "self_attn.v_proj.weight").type == "w8g32 asymmetric bf16");
+  CHECK(model->quantized(block + "mlp.down_proj.weight")->scheme ==
+        Scheme{4, 0, ZeroKind::symmetric, ScaleType::bf16, 0});
+  CHECK(model->info(block + "self_attn.o_proj.weight").type == "BF16");
+}
 
 TEST_CASE("symmetric zeros of GPTQ are the golden words of v1 and v2", "[checkpoint]") {
   for (const auto& [format, word] :
