@@ -30,7 +30,7 @@ class Merger {
       previous_[i] = static_cast<std::int32_t>(i) - 1;
       next_[i] = i + 1 < ids_.size() ? static_cast<std::int32_t>(i) + 1 : kNone;
     }
-    for (std::int32_t i = 0; next(i) != kNone; ++i) {
+    for (std::int32_t i = 0; i + 1 < static_cast<std::int32_t>(ids_.size()); ++i) {
       if (const auto* rule = rule_at(i)) candidates.push_back({order(rule->rank, i), rule->merged});
     }
     queue_ = Queue({}, std::move(candidates));

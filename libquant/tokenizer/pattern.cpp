@@ -14,7 +14,7 @@ namespace {
 
 // Patterns of real tokenizers have a few hundred bytes.
 constexpr std::size_t kLongestPattern = 1u << 16;
-constexpr std::uint32_t kMatchLimit = 10'000'000;
+constexpr std::uint32_t kMatchLimit = 1'000'000;
 constexpr std::uint32_t kHeapLimitKiB = 256 * 1024;
 
 struct FreeCode {

@@ -2,6 +2,7 @@
 #include <limits>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 
 #include "libquant/core/error.h"
 #include "libquant/tokenizer/pattern.h"
@@ -57,13 +58,15 @@ class Checker {
   }
 
   void merges() const {
+    std::string merged;
     for (std::size_t i = 0; i < spec_.merges.size(); ++i) {
       const auto& [left, right] = spec_.merges[i];
-      for (const std::string& piece : {left, right, left + right}) {
-        require<FormatError>(pieces_.contains(piece),
+      merged.assign(left).append(right);
+      for (const std::string* piece : {&left, &right, &std::as_const(merged)}) {
+        require<FormatError>(pieces_.contains(*piece),
                              "reading {}: merge {} (\"{}\" and \"{}\") needs the piece \"{}\", "
                              "which is not in the vocabulary",
-                             source_, i, left, right, piece);
+                             source_, i, left, right, *piece);
       }
       require<FormatError>(!left.empty() && !right.empty(),
                            "reading {}: merge {} joins an empty piece", source_, i);

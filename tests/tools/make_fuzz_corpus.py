@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the container fuzzers to tests/fuzz/corpus/{gguf,json,safetensors}/seed_*.
+"""Writes the seeds of the fuzzers to tests/fuzz/corpus/{gguf,json,safetensors,tokenizer}/seed_*.
 
 Usage: python tests/tools/make_fuzz_corpus.py    (standard library only)
 
@@ -100,7 +100,48 @@ def write_json():
                                                     "merges": [["a", "b"], "c d"]}}).encode())
 
 
+def tokenizer(vocab, merges, pre_tokenizer, decoder, config=None, normalizer=None, added=(), post=None, **flags):
+    ids = {piece: i for i, piece in enumerate(vocab)}
+    return json.dumps({
+        "version": "1.0", "normalizer": normalizer, "pre_tokenizer": pre_tokenizer, "post_processor": post,
+        "decoder": decoder, "config": config,
+        "added_tokens": [{"id": ids[t], "content": t, "special": i == 0, "lstrip": i == 1, "rstrip": i == 2,
+                          "single_word": i == 2, "normalized": i == 1} for i, t in enumerate(added)],
+        "model": {"type": "BPE", **flags, "vocab": ids, "merges": merges}}, ensure_ascii=False).encode()
+
+
+def write_tokenizer():
+    letters = [chr(c) for c in range(33, 127)] + ["\u0120", "\u010a", "\u00c3", "\u00a9", "at", "\u0120c", "he", "<s>", "<a>", "</s>"]
+    byte_level = {"type": "ByteLevel", "add_prefix_space": True, "use_regex": True}
+    split = {"type": "Split", "pattern": {"Regex": "\\p{N}{1,3}|[^\\s\\p{L}]?\\w+|\\s+(?!\\S)"}, "behavior": "Isolated", "invert": False}
+    parts = [{"type": "Digits", "individual_digits": True}, {"type": "Punctuation", "behavior": "MergedWithNext"}, split,
+             {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": True},
+             {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}]
+    chat = {"bos_token": "<s>", "eos_token": {"content": "</s>"}, "add_bos_token": True,
+            "chat_template": "{% for m in messages %}{{ '<|im_start|>system\\nHi.<|im_end|>' }}{% endfor %}"}
+    template = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}],
+                "special_tokens": {"<s>": {"ids": [letters.index("<s>")]}}}
+    merges = [["a", "t"], ["\u0120", "c"], ["h", "e"]]
+    save("tokenizer", "byte_level", tokenizer(letters, merges, byte_level, {"type": "ByteLevel"}, chat, {"type": "NFC"},
+                                              ["<s>", "<a>", "</s>"], template, ignore_merges=True))
+    save("tokenizer", "steps", tokenizer(letters, ["a t", "h e"], {"type": "Sequence", "pretokenizers": parts},
+                                         {"type": "ByteLevel"}, unk_token="!", fuse_unk=True))
+    mark = "\u2581"
+    pieces = ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)] + [mark, "a", "b", "aa", "aab", mark + "a"]
+    undo = {"type": "Sequence", "decoders": [
+        {"type": "Replace", "pattern": {"String": mark}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+        {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}
+    llama = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": mark},
+                                                 {"type": "Replace", "pattern": {"String": " "}, "content": mark}]}
+    metaspace = {"type": "Metaspace", "replacement": mark, "prepend_scheme": "first", "split": True}
+    joins = ["a a", "aa b", f"{mark} a"]
+    save("tokenizer", "llama", tokenizer(pieces, joins, None, undo, {"chat_template": "{{ '[INST] ' }}{{ ' [/INST]' }}"},
+                                         llama, ["<s>", "<unk>", "</s>"], unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    save("tokenizer", "metaspace", tokenizer(pieces[:3] + pieces[259:], joins, metaspace, metaspace, {"unk_token": "<unk>"}))
+
+
 if __name__ == "__main__":
     write_gguf()
     write_safetensors()
     write_json()
+    write_tokenizer()

@@ -1,6 +1,8 @@
 #pragma once
 // What tests/tools/make_tokenizer_goldens.py recorded, and the files it belongs to.
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -12,13 +14,14 @@
 #include "libquant/io/json.h"
 #include "libquant/tokenizer/tokenizer.h"
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 
 namespace libquant::testing {
 
 using Ids = std::vector<std::int32_t>;
 
 inline std::filesystem::path golden_tokenizers() {
-  return std::filesystem::path(LIBQUANT_TEST_DIR) / "golden" / "tokenizer";
+  return std::filesystem::path(test_folder()) / "golden" / "tokenizer";
 }
 
 inline std::string read_file(const std::filesystem::path& path) {
