@@ -105,20 +105,20 @@ expect 2 "unknown chat format" "$libquant" generate model --prompt x --chat-form
 expect 1 "unknown instruction set" env LIBQUANT_ISA=z80 "$libquant" inspect model
 
 # A run that is interrupted ends with 130, says how to go on, and does.
-"$libquant" quantize model -o s --group-size 32 "${calibration[@]}" --windows 30 --window 300 --progress >out 2>progress &
+"$libquant" quantize model -o s --group-size 32 --calibration text.txt --windows 30 --window 300 --progress >out 2>progress &
 run=$!
 until grep -q "block 1" progress || ! kill -0 $run 2>/dev/null; do sleep 0.02; done
 kill -INT $run 2>/dev/null || true
 code=0
 wait $run || code=$?
 if [ $code = 130 ]; then
-  expect 1 "unfinished run started again" "$libquant" quantize model -o s --group-size 32 "${calibration[@]}" --windows 30 --window 300
+  expect 1 "unfinished run started again" "$libquant" quantize model -o s --group-size 32 --calibration text.txt --windows 30 --window 300
   holds err "--resume" "an unfinished run names the way out"
 elif [ $code != 0 ]; then # the run may have won the race
   echo "FAILED: interrupted run: exit code $code, expected 130"
   failures=$((failures + 1))
 fi
-expect 0 "interrupted run resumed" "$libquant" quantize model -o s --group-size 32 "${calibration[@]}" --windows 30 --window 300 --resume
+expect 0 "interrupted run resumed" "$libquant" quantize model -o s --group-size 32 --calibration text.txt --windows 30 --window 300 --resume
 
 # Layers that fall back beyond the limit: files are there, the exit code tells.
 python3 - <<'PYTHON'
