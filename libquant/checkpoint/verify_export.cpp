@@ -134,8 +134,7 @@ void verify_export(const Checkpoint& source, const std::vector<PlannedTensor>& p
                  to_string(options.format));
   compare_configs(source.config(), written.config());
   TokenizerSpec tokenizer = source.tokenizer();
-  if (options.format == Format::gguf)
-    pad_vocabulary(tokenizer, source.config().vocabulary_size);
+  if (options.format == Format::gguf) pad_vocabulary(tokenizer, source.config().vocabulary_size);
   compare_tokenizers(tokenizer, written.tokenizer());
   for (const PlannedTensor& tensor : plan) {
     compare_tensor(source, written, tensor);

@@ -61,10 +61,15 @@ ChatSession::Answer ChatSession::answer(std::string_view text, SamplingOptions s
   sampling.stop.insert(sampling.stop.end(), stops.begin(), stops.end());
   sampling.max_tokens = std::min(sampling.max_tokens, cache_.capacity() - tokens.size());
   Answer given;
-  given.generation = generate(
-      model_, cache_, std::span(tokens).subspan(kept), sampling,
-      [&](std::int32_t token) { return !on_text || on_text(tokenizer_.token_bytes(token)); });
-  given.text = tokenizer_.decode(given.generation.tokens);
+  // Embeddings are often padded beyond the tokenizer: a token without a name has no text.
+  std::vector<std::int32_t> named;
+  const auto speak = [&](std::int32_t token) {
+    if (static_cast<std::size_t>(token) >= tokenizer_.vocabulary_size()) return true;
+    named.push_back(token);
+    return !on_text || on_text(tokenizer_.token_bytes(token));
+  };
+  given.generation = generate(model_, cache_, std::span(tokens).subspan(kept), sampling, speak);
+  given.text = tokenizer_.decode(named);
   tokens.insert(tokens.end(), given.generation.tokens.begin(), given.generation.tokens.end());
   tokens.resize(std::min(tokens.size(), cache_.length()));
   held_ = std::move(tokens);
