@@ -220,7 +220,9 @@ void erase(GgufMetadata& metadata, std::string_view key) {
 // Whether reading the standard keys gives the spec back. A file without the extension key reads
 // them as other programs do.
 bool standard_keys_suffice(const TokenizerSpec& spec, const GgufMetadata& metadata) {
-  return Reader(metadata).run(false) == spec;
+  TokenizerSpec read = Reader(metadata).run(false);
+  read.pre = spec.pre;  // no name, or another name of the same
+  return read == spec;
 }
 
 Json extension_of(const TokenizerSpec& spec) {
