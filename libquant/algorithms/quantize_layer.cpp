@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <utility>
-#include <vector>
 
 #include "libquant/algorithms/gptq.h"
 #include "libquant/algorithms/layer_error.h"
@@ -45,8 +44,7 @@ class Layer {
  public:
   Layer(ConstMatrixView weights, Metric* metric, const LayerOptions& options)
       : weights_(weights), metric_(metric), options_(options) {
-    if (options.clip.weighted && metric != nullptr)
-      importance_ = metric->importance(options.damping);
+    if (options.clip.weighted && metric != nullptr) importance_ = metric->diagonal();
   }
 
   LayerResult run() {
@@ -74,7 +72,7 @@ class Layer {
       report.fallback = factor.failure;
       return;
     }
-    QuantizedMatrix solved = gptq(weights_, factor,
+    QuantizedMatrix solved = gptq(weights_, factor, importance_,
                                   {.scheme = options_.scheme,
                                    .clip = options_.clip,
                                    .static_groups = options_.act_order == ActOrder::static_all,
@@ -91,7 +89,7 @@ class Layer {
   ConstMatrixView weights_;
   Metric* metric_;
   const LayerOptions& options_;
-  std::vector<double> importance_;
+  std::span<const double> importance_;
 };
 
 LayerResult checked_run(ConstMatrixView weights, Metric* metric, const LayerOptions& options,

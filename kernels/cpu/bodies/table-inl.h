@@ -39,6 +39,5 @@ constexpr KernelTable make_table(const char* name, bool (*usable)() noexcept, Bl
           rope,
           f16_to_f32,
           bf16_to_f32,
-          exp_all,
-          grid_errors};
+          exp_all};
 }
