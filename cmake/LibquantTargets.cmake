@@ -3,6 +3,7 @@ add_library(libquant_build_flags INTERFACE)
 target_compile_features(libquant_build_flags INTERFACE cxx_std_20)
 target_compile_options(libquant_build_flags INTERFACE
   $<$<COMPILE_LANG_AND_ID:CXX,GNU,Clang,AppleClang>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion>
+  $<$<COMPILE_LANG_AND_ID:CXX,Clang,AppleClang>:-Wno-sign-conversion> # which GCC's -Wconversion leaves out
   $<$<AND:$<BOOL:${LIBQUANT_WERROR}>,$<COMPILE_LANG_AND_ID:CXX,GNU,Clang,AppleClang>>:-Werror>)
 if(LIBQUANT_SANITIZE)
   target_compile_options(libquant_build_flags INTERFACE

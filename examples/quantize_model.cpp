@@ -13,7 +13,7 @@ using namespace libquant;
 
 namespace {
 
-int run(const char* model, const char* output, std::vector<std::filesystem::path> texts) {
+int run(const char* model, const char* output, const std::vector<std::filesystem::path>& texts) {
   const auto source = open_checkpoint(model);
 
   QuantizeOptions options;

@@ -7,8 +7,9 @@
 namespace libquant::kernels {
 namespace {
 
-// Twelve chains cover latency times throughput of every current core. The empty asm keeps the
-// values in registers and stops the compiler from folding the chains.
+// NOLINTBEGIN(bugprone-macro-parentheses,bugprone-integer-division): operands are types and
+// registers, sizes divide Twelve chains cover latency times throughput of every current core. The
+// empty asm keeps the values in registers and stops the compiler from folding the chains.
 #define LIBQUANT_KEEP(x) asm volatile("" : LIBQUANT_REGISTER(x))
 #define LIBQUANT_TWELVE(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
 #define LIBQUANT_CHAIN(i) Vector sum##i = b;
@@ -41,6 +42,7 @@ LIBQUANT_PROBE(f64_256, __attribute__((target("avx2,fma"))), double, 32)
 #endif
 LIBQUANT_PROBE(f32_128, , float, 16)
 LIBQUANT_PROBE(f64_128, , double, 16)
+// NOLINTEND(bugprone-macro-parentheses,bugprone-integer-division)
 
 }  // namespace
 

@@ -69,7 +69,8 @@ int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+// Outside run() only an exhausted memory throws.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   // A file-size limit or a closed pipe is an error with a message, not a silent end.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);

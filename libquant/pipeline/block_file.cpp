@@ -117,7 +117,7 @@ void write_block_file(const std::filesystem::path& path, const FinishedBlock& bl
     entries.push_back(part.entry);
   }
   metadata.emplace(kHashKey, hash.hex());
-  SafetensorsWriter writer(path, std::move(entries), metadata);
+  SafetensorsWriter writer(path, entries, metadata);
   for (const Part& part : parts) writer.append(part.bytes);
   writer.commit();
 }
