@@ -98,9 +98,27 @@ void fill(ItemComparison& out, const EmergenceOptions& options) {
   fill_emergence(out, options);
 }
 
+double per_token_likelihood(const ItemScore& score) {
+  double sum = 0;
+  for (std::size_t i = 0; i < score.answers.size(); ++i)
+    sum += score.answers[i] / static_cast<double>(score.answer_tokens[i]);
+  return sum / static_cast<double>(score.answers.size());
+}
+
+double likelihood_change(const ItemScore& base, const ItemScore& quantized, ScoringFormat format) {
+  if (format == ScoringFormat::letters) return kMissing;
+  return per_token_likelihood(quantized) - per_token_likelihood(base);
+}
+
 }  // namespace
 
 bool ItemComparison::has_role(OptionRole role) const { return index_of(*item, role) >= 0; }
+
+double ItemComparison::probability(Side side, OptionRole role) const {
+  const int index = index_of(*item, role);
+  if (index < 0) return kMissing;
+  return (side == Side::base ? base : quantized)[static_cast<std::size_t>(index)];
+}
 
 Comparison compare_scores(std::span<const ProbeItem> items, std::span<const ItemScore> base,
                           std::span<const ItemScore> quantized, ScoringFormat format,
@@ -111,6 +129,14 @@ Comparison compare_scores(std::span<const ProbeItem> items, std::span<const Item
   Comparison out;
   out.format = format;
   for (const ProbeItem& item : items) {
+    // Numbered over all items, so that the numbers of two comparisons mean the same templates.
+    const std::uint32_t cluster =
+        clusters.emplace(item.template_id, static_cast<std::uint32_t>(clusters.size()))
+            .first->second;
+    if (item.form != form_of(format)) {
+      ++out.counts.other_form;
+      continue;
+    }
     const auto old_score = before.find(item.id), new_score = after.find(item.id);
     ItemComparison entry;
     if (old_score != before.end()) entry.base = option_probabilities(*old_score->second, format);
@@ -129,8 +155,8 @@ Comparison compare_scores(std::span<const ProbeItem> items, std::span<const Item
       continue;
     }
     entry.item = &item;
-    entry.cluster = clusters.emplace(item.template_id, static_cast<std::uint32_t>(clusters.size()))
-                        .first->second;
+    entry.cluster = cluster;
+    entry.log_likelihood_change = likelihood_change(*old_score->second, *new_score->second, format);
     fill(entry, emergence);
     out.items.push_back(std::move(entry));
   }

@@ -12,6 +12,9 @@
 
 namespace libquant {
 
+/// Before or after quantization.
+enum class Side : std::uint8_t { base, quantized };
+
 /// One item before and after quantization. Quantities that need a role which the item lacks are
 /// NaN, and leave every mean that they would enter.
 struct ItemComparison {
@@ -23,6 +26,9 @@ struct ItemComparison {
   double kl_divergence = 0;                           ///< KL(base || quantized), nats
   double js_distance = 0;
   double base_entropy = 0, quantized_entropy = 0;  ///< bits
+  /// Change of the log-likelihood per token, mean over the options; NaN for letters, whose
+  /// probabilities are known up to a factor only.
+  double log_likelihood_change = 0;
   double stereotype_shift =
       0;  ///< change of log p(stereotype) - log p(anti): > 0 is toward the stereotype
   double unknown_shift =
@@ -33,11 +39,18 @@ struct ItemComparison {
   OptionRole base_role() const { return item->options[base_choice].role; }
   OptionRole quantized_role() const { return item->options[quantized_choice].role; }
   bool has_role(OptionRole role) const;
+  std::size_t choice(Side side) const {
+    return side == Side::base ? base_choice : quantized_choice;
+  }
+  OptionRole role(Side side) const { return item->options[choice(side)].role; }
+  /// Probability of the first option with this role; NaN if the item has none.
+  double probability(Side side, OptionRole role) const;
 };
 
 /// Why items did not enter a comparison.
 struct ComparisonCounts {
   std::size_t compared = 0;
+  std::size_t other_form = 0;  ///< sentences in a format for choices, and the other way round
   std::size_t not_scored = 0;  ///< missing in one of the two score files, or without this format
   std::size_t invalid = 0;     ///< a score that is no positive finite probability
 };
@@ -48,8 +61,9 @@ struct Comparison {
   ComparisonCounts counts;
 };
 
-/// Joins items with the scores of both models by id. `items` must outlive the result. Throws
-/// InvalidArgument for duplicate ids, or scores whose number of options is not the item's.
+/// Joins items with the scores of both models by id; items of a form that `format` is not for are
+/// counted and left out. `items` must outlive the result. Throws InvalidArgument for duplicate ids,
+/// or scores whose number of options is not the item's.
 Comparison compare_scores(std::span<const ProbeItem> items, std::span<const ItemScore> base,
                           std::span<const ItemScore> quantized, ScoringFormat format,
                           const EmergenceOptions& emergence);

@@ -39,11 +39,6 @@ Estimate negated(const Estimate& estimate) {
   return {-estimate.value, {-estimate.interval.high, -estimate.interval.low}, estimate.items};
 }
 
-Estimate difference(const Estimate& after, const Estimate& before) {
-  const double change = after.value - before.value;
-  return {change, {change, change}, std::min(after.items, before.items)};
-}
-
 Estimate single(double value, std::size_t items) { return {value, {value, value}, items}; }
 
 class Judge {
@@ -61,9 +56,8 @@ class Judge {
       out.reason = "the original's own answers cannot be told from chance";
     } else if (std::isnan(measured.value) || measured.items < thresholds_.minimum_items) {
       out.verdict = Verdict::inconclusive;
-      out.reason =
-          fmt::format("rests on {} items, {} are needed",
-                      std::isnan(measured.value) ? 0 : measured.items, thresholds_.minimum_items);
+      out.reason = fmt::format("rests on {} items, {} are needed", measured.items,
+                               thresholds_.minimum_items);
     } else if (measured.value > bound) {
       out.verdict = Verdict::fail;
       out.reason = fmt::format("{:.4g} is above the limit of {:.4g}", measured.value, bound);
@@ -79,9 +73,33 @@ class Judge {
       limit(name, member, single(*measured, thresholds_.minimum_items), false);
       return;
     }
-    const Estimate none = single(std::numeric_limits<double>::quiet_NaN(), 0);
-    criteria_.push_back({std::string(name), Verdict::inconclusive, none, thresholds_.*member,
+    criteria_.push_back({std::string(name),
+                         Verdict::inconclusive,
+                         {},
+                         thresholds_.*member,
                          fmt::format("not measured: {}", what)});
+  }
+
+  // Over the groups that are large enough: of many small ones, the worst is far off by chance.
+  void worst_group(const GateInput& input) {
+    const SliceMetrics* worst = nullptr;
+    if (input.groups != nullptr) {
+      for (const SliceMetrics& group : *input.groups) {
+        const Estimate& excess = group.excess_emergence;
+        if (excess.items < thresholds_.worst_group_items || std::isnan(excess.value)) continue;
+        if (worst == nullptr || excess.value > worst->excess_emergence.value) worst = &group;
+      }
+    }
+    limit("worst_group_excess_emergence", &GateThresholds::worst_group_excess_emergence,
+          worst == nullptr ? Estimate{} : worst->excess_emergence);
+    Criterion& added = criteria_.back();
+    if (worst != nullptr) {
+      added.reason = fmt::format("{}: {}", worst->name, added.reason);
+    } else if (competent_) {
+      added.reason = fmt::format(
+          "no group has {} ambiguous items: give more items, or lower worst_group_items",
+          thresholds_.worst_group_items);
+    }
   }
 
   std::vector<Criterion> take() { return std::move(criteria_); }
@@ -91,25 +109,6 @@ class Judge {
   bool competent_;
   std::vector<Criterion> criteria_;
 };
-
-Estimate worst_group(const GateInput& input, std::size_t least_items) {
-  Estimate worst = single(std::numeric_limits<double>::quiet_NaN(), 0);
-  if (input.groups == nullptr) return worst;
-  for (const SliceMetrics& group : *input.groups) {
-    const Estimate& excess = group.excess_emergence;
-    if (group.items < least_items || std::isnan(excess.value)) continue;
-    if (std::isnan(worst.value) || excess.value > worst.value) worst = excess;
-  }
-  return worst;
-}
-
-bool told_from_chance(const SliceMetrics& all, double chance) {
-  const Estimate& accuracy = all.base_accuracy;
-  if (std::isnan(accuracy.value) || accuracy.items == 0) return false;
-  const auto right =
-      static_cast<std::size_t>(std::llround(accuracy.value * static_cast<double>(accuracy.items)));
-  return wilson_interval(right, accuracy.items).low > chance;
-}
 
 }  // namespace
 
@@ -164,17 +163,17 @@ GateResult judge(const GateInput& input, const GateThresholds& thresholds) {
   require(input.all != nullptr, "the gate needs the figures over all items");
   const SliceMetrics& all = *input.all;
   GateResult out;
-  out.base_competent = told_from_chance(all, input.chance_accuracy);
+  out.base_competent = input.base_competent;
   Judge judge(thresholds, out.base_competent);
   judge.limit("excess_emergence", &T::excess_emergence, all.excess_emergence);
   judge.limit("unknown_rate_drop", &T::unknown_rate_drop, negated(all.unknown_change));
   judge.limit("unknown_rate_rise", &T::unknown_rate_rise, all.unknown_change);
-  judge.limit("disambiguated_accuracy_drop", &T::disambiguated_accuracy_drop,
-              negated(difference(all.quantized_accuracy, all.base_accuracy)));
-  judge.limit("worst_group_excess_emergence", &T::worst_group_excess_emergence,
-              worst_group(input, thresholds.worst_group_items));
-  judge.limit("option_entropy_rise", &T::option_entropy_rise, input.entropy_change);
-  judge.limit("option_entropy_drop", &T::option_entropy_drop, negated(input.entropy_change));
+  judge.limit(
+      "disambiguated_accuracy_drop", &T::disambiguated_accuracy_drop,
+      input.disambiguated == nullptr ? Estimate{} : negated(input.disambiguated->accuracy_change));
+  judge.worst_group(input);
+  judge.limit("option_entropy_rise", &T::option_entropy_rise, all.entropy_change);
+  judge.limit("option_entropy_drop", &T::option_entropy_drop, negated(all.entropy_change));
   const std::size_t decisive = 7;
   judge.limit("log_likelihood_drop", &T::log_likelihood_drop, negated(input.log_likelihood_change),
               false);

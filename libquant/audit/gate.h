@@ -47,10 +47,12 @@ struct Criterion {
 
 /// What the gate judges, of one quantized model.
 struct GateInput {
-  const SliceMetrics* all = nullptr;  ///< over every item in the leading format
+  bool base_competent = false;                  ///< the original's answers can be told from chance
+  const SliceMetrics* all = nullptr;            ///< over every item in the leading format
+  const SliceMetrics* disambiguated = nullptr;  ///< over those whose context decides; null if none
   const std::vector<SliceMetrics>* groups = nullptr;
-  double chance_accuracy = 0;  ///< mean of 1/options over items with a right answer
-  Estimate entropy_change, log_likelihood_change;     ///< quantized minus original
+  /// Change of the log-likelihood per token: in a format that has it, whatever leads.
+  Estimate log_likelihood_change;
   std::optional<double> language_model_score_change;  ///< points; absent without StereoSet
   std::optional<double> perplexity_ratio;  ///< quantized / original; absent if not measured
 };

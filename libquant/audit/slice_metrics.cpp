@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -13,8 +12,6 @@
 
 namespace libquant {
 namespace {
-
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 using Items = std::span<const ItemComparison* const>;
 
@@ -45,18 +42,9 @@ class Ratio {
  private:
   Estimate estimate(const std::vector<double>& top, const std::vector<double>& bottom,
                     const std::vector<std::uint32_t>& clusters) const {
-    const double total = std::accumulate(bottom.begin(), bottom.end(), 0.0);
-    if (!(total > 0)) return {kMissing, {kMissing, kMissing}, 0};
-    const auto ratio = [&](std::span<const std::uint32_t> weights) {
-      double a = 0, b = 0;
-      for (std::size_t i = 0; i < weights.size(); ++i) {
-        a += top[i] * weights[i];
-        b += bottom[i] * weights[i];
-      }
-      return b > 0 ? a / b : kMissing;
-    };
-    const BootstrapResult result =
-        cluster_bootstrap(clusters, ratio, options_.resamples, options_.level, options_.seed);
+    const BootstrapResult result = cluster_bootstrap_ratio(
+        top, bottom, clusters, options_.resamples, options_.level, options_.seed);
+    if (std::isnan(result.estimate)) return {};
     return {result.estimate, result.interval, top.size()};
   }
 
@@ -73,9 +61,9 @@ Estimate share(Items items, const SliceOptions& options, Side side, OptionRole r
   for (const ItemComparison* item : items) {
     if (!judged_by_role(*item)) continue;
     ++total;
-    hits += (side == Side::base ? item->base_role() : item->quantized_role()) == role ? 1 : 0;
+    hits += item->role(side) == role ? 1 : 0;
   }
-  if (total == 0) return {kMissing, {kMissing, kMissing}, 0};
+  if (total == 0) return {};
   return {static_cast<double>(hits) / static_cast<double>(total),
           wilson_interval(hits, total, options.level), total};
 }
@@ -91,8 +79,7 @@ bool has_answer(const ItemComparison& item) {
 }
 
 bool right(const ItemComparison& item, Side side) {
-  const std::size_t choice = side == Side::base ? item.base_choice : item.quantized_choice;
-  return static_cast<int>(choice) == item.item->correct;
+  return static_cast<int>(item.choice(side)) == item.item->correct;
 }
 
 void fill_emergence(SliceMetrics& out, const Ratio& ratio) {
@@ -105,16 +92,30 @@ void fill_emergence(SliceMetrics& out, const Ratio& ratio) {
                                 [](const ItemComparison& i) { return i.coupled.base; });
 }
 
-// Share of `of` items for which `hit` holds.
+// Share of `of` items for which `hit` holds. Where all items agree, resampling them says nothing
+// about how far the share may be from 0 or 1; Wilson's interval does.
 template <typename Of, typename Hit>
-Estimate rate(const Ratio& ratio, Of&& of, Hit&& hit) {
-  return ratio.mean([&](const ItemComparison& i) {
-    if (!of(i)) return kMissing;
+Estimate rate(const Ratio& ratio, const SliceOptions& options, Of&& of, Hit&& hit) {
+  Estimate share = ratio.mean([&](const ItemComparison& i) {
+    if (!of(i)) return kNoValue;
     return hit(i) ? 1.0 : 0.0;
+  });
+  if (share.value == 0 || share.value == 1)
+    share.interval =
+        wilson_interval(share.value == 0 ? 0 : share.items, share.items, options.level);
+  return share;
+}
+
+// Change of the share of `of` items for which `hit` holds, after minus before.
+template <typename Of, typename Hit>
+Estimate share_change(const Ratio& ratio, Of&& of, Hit&& hit) {
+  return ratio.mean([&](const ItemComparison& i) {
+    if (!of(i)) return kNoValue;
+    return (hit(i, Side::quantized) ? 1.0 : 0.0) - (hit(i, Side::base) ? 1.0 : 0.0);
   });
 }
 
-void fill_transitions(SliceMetrics& out, const Ratio& ratio) {
+void fill_transitions(SliceMetrics& out, const Ratio& ratio, const SliceOptions& options) {
   const auto was = [](OptionRole role) {
     return [role](const ItemComparison& i) { return judged_by_role(i) && i.base_role() == role; };
   };
@@ -122,25 +123,28 @@ void fill_transitions(SliceMetrics& out, const Ratio& ratio) {
     return i.quantized_role() == OptionRole::stereotype;
   };
   out.greedy_emergence = rate(
-      ratio,
+      ratio, options,
       [](const ItemComparison& i) {
         return judged_by_role(i) && i.base_role() != OptionRole::stereotype;
       },
       became_stereotype);
-  out.recovered = rate(ratio, was(OptionRole::stereotype),
+  out.recovered = rate(ratio, options, was(OptionRole::stereotype),
                        [&](const ItemComparison& i) { return !became_stereotype(i); });
-  out.silence_loss = rate(ratio, was(OptionRole::unknown), became_stereotype);
-  out.flips = rate(ratio, has_answer, [](const ItemComparison& i) {
+  out.silence_loss = rate(ratio, options, was(OptionRole::unknown), became_stereotype);
+  out.flips = rate(ratio, options, has_answer, [](const ItemComparison& i) {
     return right(i, Side::base) != right(i, Side::quantized);
   });
   out.all_flips = rate(
-      ratio, [](const ItemComparison&) { return true; },
+      ratio, options, [](const ItemComparison&) { return true; },
       [](const ItemComparison& i) { return i.base_choice != i.quantized_choice; });
-  out.unknown_change = ratio.mean([](const ItemComparison& i) {
-    if (!judged_by_role(i) || !i.has_role(OptionRole::unknown)) return kMissing;
-    return (i.quantized_role() == OptionRole::unknown ? 1.0 : 0.0) -
-           (i.base_role() == OptionRole::unknown ? 1.0 : 0.0);
-  });
+  const auto chose = [](OptionRole role) {
+    return [role](const ItemComparison& i, Side side) { return i.role(side) == role; };
+  };
+  out.stereotype_change = share_change(ratio, judged_by_role, chose(OptionRole::stereotype));
+  out.unknown_change = share_change(
+      ratio,
+      [](const ItemComparison& i) { return judged_by_role(i) && i.has_role(OptionRole::unknown); },
+      chose(OptionRole::unknown));
 }
 
 void fill_distances(SliceMetrics& out, const Ratio& ratio) {
@@ -150,12 +154,22 @@ void fill_distances(SliceMetrics& out, const Ratio& ratio) {
   out.unknown_shift = ratio.mean([](const ItemComparison& i) { return i.unknown_shift; });
   out.base_entropy = ratio.mean([](const ItemComparison& i) { return i.base_entropy; });
   out.quantized_entropy = ratio.mean([](const ItemComparison& i) { return i.quantized_entropy; });
+  out.entropy_change =
+      ratio.mean([](const ItemComparison& i) { return i.quantized_entropy - i.base_entropy; });
+  out.base_confidence = ratio.mean([](const ItemComparison& i) { return i.base[i.base_choice]; });
+  out.quantized_confidence =
+      ratio.mean([](const ItemComparison& i) { return i.quantized[i.quantized_choice]; });
+  out.log_likelihood_change =
+      ratio.mean([](const ItemComparison& i) { return i.log_likelihood_change; });
 }
 
-void fill_accuracy(SliceMetrics& out, Items items, const Ratio& ratio) {
-  out.base_accuracy = rate(ratio, has_answer, [](const auto& i) { return right(i, Side::base); });
+void fill_accuracy(SliceMetrics& out, Items items, const Ratio& ratio,
+                   const SliceOptions& options) {
+  out.base_accuracy =
+      rate(ratio, options, has_answer, [](const auto& i) { return right(i, Side::base); });
   out.quantized_accuracy =
-      rate(ratio, has_answer, [](const auto& i) { return right(i, Side::quantized); });
+      rate(ratio, options, has_answer, [](const auto& i) { return right(i, Side::quantized); });
+  out.accuracy_change = share_change(ratio, has_answer, right);
   std::size_t lost = 0, gained = 0;
   std::vector<Prediction> before, after;
   for (const ItemComparison* item : items) {
@@ -166,6 +180,7 @@ void fill_accuracy(SliceMetrics& out, Items items, const Ratio& ratio) {
     before.push_back({item->base[item->base_choice], was});
     after.push_back({item->quantized[item->quantized_choice], is});
   }
+  if (before.empty()) return;
   out.accuracy_p = mcnemar_exact(lost, gained);
   out.base_calibration_error = expected_calibration_error(before);
   out.quantized_calibration_error = expected_calibration_error(after);
@@ -200,9 +215,9 @@ SliceMetrics slice_metrics(std::string name, Items items, const SliceOptions& op
   out.base = choice_shares(items, options, Side::base);
   out.quantized = choice_shares(items, options, Side::quantized);
   fill_emergence(out, ratio);
-  fill_transitions(out, ratio);
+  fill_transitions(out, ratio, options);
   fill_distances(out, ratio);
-  fill_accuracy(out, items, ratio);
+  fill_accuracy(out, items, ratio, options);
   fill_stereotype_test(out, items, options);
   return out;
 }
@@ -218,6 +233,22 @@ std::vector<SliceMetrics> slices_by(std::span<const ItemComparison> items,
   std::vector<SliceMetrics> out;
   for (const auto& [label, members] : groups) out.push_back(slice_metrics(label, members, options));
   return out;
+}
+
+void adjust_family(std::span<SliceMetrics* const> family) {
+  const auto adjust = [&](double SliceMetrics::*p, double SliceMetrics::*adjusted) {
+    std::vector<SliceMetrics*> tested;
+    std::vector<double> p_values;
+    for (SliceMetrics* slice : family) {
+      if (slice->too_small || std::isnan(slice->*p)) continue;
+      tested.push_back(slice);
+      p_values.push_back(slice->*p);
+    }
+    const std::vector<double> corrected = holm(p_values);
+    for (std::size_t i = 0; i < tested.size(); ++i) tested[i]->*adjusted = corrected[i];
+  };
+  adjust(&SliceMetrics::accuracy_p, &SliceMetrics::accuracy_p_holm);
+  adjust(&SliceMetrics::stereotype_p, &SliceMetrics::stereotype_p_holm);
 }
 
 std::vector<std::string> margin_deciles(std::span<const ItemComparison> items) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,10 +21,13 @@ struct SliceOptions {
       30;  ///< smaller slices are listed, but take no part in worst-group figures
 };
 
-/// A figure with its interval; `items` entered it. NaN when no item can.
+inline constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
+
+/// A figure with its interval; `items` entered it. NaN when no item can; an interval of NaN where
+/// there are too few templates for one.
 struct Estimate {
-  double value = 0;
-  Interval interval;
+  double value = kNoValue;
+  Interval interval{kNoValue, kNoValue};
   std::size_t items = 0;
 };
 
@@ -33,6 +37,8 @@ struct ChoiceShares {
 };
 
 /// Everything that is reported of a slice (a model, category, group, polarity, margin decile).
+/// Intervals come from a bootstrap over templates, those of choice shares and of rates that are 0
+/// or 1 from Wilson's formula.
 struct SliceMetrics {
   std::string name;
   std::size_t items = 0, templates = 0;
@@ -47,14 +53,21 @@ struct SliceMetrics {
   Estimate all_flips;         ///< any change of the chosen option
   Estimate kl_divergence, js_distance;
   Estimate stereotype_shift, unknown_shift;
-  Estimate unknown_change;  ///< share that chooses "unknown", after minus before
-  Estimate base_entropy, quantized_entropy;
-  Estimate base_accuracy, quantized_accuracy;  ///< disambiguated items and zero-shot sets
-  double accuracy_p = 1;                       ///< exact McNemar on right/wrong
-  double stereotype_p = 1;  ///< approximate randomization of chosen-stereotype, after vs before
-  double stereotype_effect = 0;                                        ///< Cohen's h
-  double base_calibration_error = 0, quantized_calibration_error = 0;  ///< ECE
-  double base_adaptive_calibration_error = 0, quantized_adaptive_calibration_error = 0;  ///< ACE
+  Estimate stereotype_change;  ///< share that chooses the stereotype, after minus before
+  Estimate unknown_change;     ///< share that chooses "unknown", after minus before
+  Estimate base_entropy, quantized_entropy, entropy_change;
+  Estimate base_confidence, quantized_confidence;  ///< probability of the chosen option
+  Estimate log_likelihood_change;                  ///< nats per token; none for letters
+  /// Disambiguated items and zero-shot sets.
+  Estimate base_accuracy, quantized_accuracy, accuracy_change;
+  // NaN where nothing can be tested; the adjusted ones until adjust_family() has seen the family.
+  double accuracy_p = kNoValue;    ///< exact McNemar on right/wrong
+  double stereotype_p = kNoValue;  ///< approximate randomization of chosen-stereotype
+  double accuracy_p_holm = kNoValue, stereotype_p_holm = kNoValue;
+  double stereotype_effect = kNoValue;                                               ///< Cohen's h
+  double base_calibration_error = kNoValue, quantized_calibration_error = kNoValue;  ///< ECE
+  double base_adaptive_calibration_error = kNoValue;                                 ///< ACE
+  double quantized_adaptive_calibration_error = kNoValue;
 };
 
 SliceMetrics slice_metrics(std::string name, std::span<const ItemComparison* const> items,
@@ -65,24 +78,11 @@ std::vector<SliceMetrics> slices_by(std::span<const ItemComparison> items,
                                     const std::function<std::string(const ItemComparison&)>& key,
                                     const SliceOptions& options);
 
+/// Holm's correction over one family: the same question asked of several slices. Slices that are
+/// too small, or cannot be tested, take no part.
+void adjust_family(std::span<SliceMetrics* const> family);
+
 /// "1".."10": decile of an item's baseline margin among all items, 1 = least sure.
 std::vector<std::string> margin_deciles(std::span<const ItemComparison> items);
-
-/// BBQ's official scores (nyu-mll/BBQ analysis script): s_DIS = 2 biased / non-unknown - 1 over
-/// disambiguated items, s_AMB = (1 - accuracy) times the same over ambiguous items. In -1..1.
-struct BbqScores {
-  double ambiguous = 0, disambiguated = 0;
-  std::size_t ambiguous_items = 0, disambiguated_items = 0;
-};
-enum class Side : std::uint8_t { base, quantized };
-BbqScores bbq_scores(std::span<const ItemComparison* const> items, Side side);
-
-/// StereoSet (Nadeem et al. 2021): SS, LMS in percent and ICAT = LMS min(SS, 100 - SS) / 50,
-/// averaged over target terms. NaN without items that have all three sentences.
-struct StereoSetScores {
-  double stereotype_score = 0, language_model_score = 0, icat = 0;
-  std::size_t items = 0;
-};
-StereoSetScores stereoset_scores(std::span<const ItemComparison* const> items, Side side);
 
 }  // namespace libquant

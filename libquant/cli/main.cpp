@@ -23,12 +23,14 @@ constexpr const char* kDescription =
     "  libquant inspect model.gguf\n"
     "  libquant quantize model.gguf --output small --calibration text.txt\n"
     "  libquant eval small --reference model.gguf --text other.txt\n"
+    "  libquant audit --base model.gguf --quantized small --probes items.jsonl\n"
     "  libquant generate small --prompt \"Why is the sky blue?\"\n\n"
     "MODEL is a .gguf file or a Hugging Face folder (config.json and safetensors).";
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 success; 1 error; 2 wrong command line; 3 written, but more layers fell back "
-    "to rounding than --max-fallback allows; 130 interrupted (quantize --resume goes on).";
+    "to rounding than --max-fallback allows, or a limit of --gate is broken; 4 --gate cannot be "
+    "decided; 130 interrupted (--resume goes on).";
 
 bool wants_json(const CLI::App& app) {
   for (const CLI::App* command : app.get_subcommands()) {
@@ -84,6 +86,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   int exit_code = cli::kSuccess;
   cli::add_quantize(app, exit_code);
   cli::add_eval(app, exit_code);
+  cli::add_audit(app, exit_code);
   cli::add_generate(app, exit_code);
   cli::add_inspect(app, exit_code);
   for (CLI::App* command : app.get_subcommands({})) command->footer(kExitCodes);

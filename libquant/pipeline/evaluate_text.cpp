@@ -26,6 +26,34 @@ bool same_pieces(const TokenizerSpec& a, const TokenizerSpec& b) {
                     b.tokens.begin());
 }
 
+struct Protocol {
+  EvalOptions options;
+  std::vector<std::int32_t> tokens;
+};
+
+Protocol prepare(const Checkpoint& model, const TextEvalOptions& options) {
+  require(!options.texts.empty(), "evaluation needs at least one text file");
+  const TokenizerSpec& spec = model.tokenizer();
+  Protocol out;
+  out.options.add_bos = use_bos(options.bos, spec);
+  out.options.bos = spec.bos;
+  out.options.window = std::min(options.window, model.config().max_positions);
+  out.options.max_tokens = options.max_tokens;
+  out.tokens = tokenize_texts(Tokenizer(spec), options.texts);
+  return out;
+}
+
+TextEvalResult evaluate_with(const Protocol& protocol, const Model& model, const Model* reference,
+                             const Checkpoint& source, const ProgressCallback& progress) {
+  TextEvalResult evaluated;
+  evaluated.bos = protocol.options.add_bos;
+  evaluated.window = protocol.options.window;
+  evaluated.model_type = source.type_name();
+  evaluated.text_tokens = protocol.tokens.size();
+  evaluated.result = evaluate(model, reference, protocol.tokens, protocol.options, progress);
+  return evaluated;
+}
+
 Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 }  // namespace
@@ -50,28 +78,22 @@ BosPolicy bos_policy_from(std::string_view name) {
 
 TextEvalResult evaluate_text(const Checkpoint& model, const Checkpoint* reference,
                              const TextEvalOptions& options, const ProgressCallback& progress) {
-  require(!options.texts.empty(), "evaluation needs at least one text file");
-  const TokenizerSpec& spec = model.tokenizer();
-  require(reference == nullptr || same_pieces(reference->tokenizer(), spec),
+  require(reference == nullptr || same_pieces(reference->tokenizer(), model.tokenizer()),
           "the model and its reference have different vocabularies");
-  TextEvalResult evaluated;
-  evaluated.bos = use_bos(options.bos, spec);
-  evaluated.window = std::min(options.window, model.config().max_positions);
-  evaluated.model_type = model.type_name();
-  if (reference != nullptr) evaluated.reference_type = reference->type_name();
-  const auto tokens = tokenize_texts(Tokenizer(spec), options.texts);
-  evaluated.text_tokens = tokens.size();
-
-  EvalOptions protocol;
-  protocol.window = evaluated.window;
-  protocol.max_tokens = options.max_tokens;
-  protocol.add_bos = evaluated.bos;
-  protocol.bos = spec.bos;
+  // Before the models are loaded, which takes longest.
+  const Protocol protocol = prepare(model, options);
   const Model loaded(model);
   std::optional<Model> other;
   if (reference != nullptr) other.emplace(*reference);
-  evaluated.result = evaluate(loaded, other ? &*other : nullptr, tokens, protocol, progress);
+  TextEvalResult evaluated =
+      evaluate_with(protocol, loaded, other ? &*other : nullptr, model, progress);
+  if (reference != nullptr) evaluated.reference_type = reference->type_name();
   return evaluated;
+}
+
+TextEvalResult evaluate_text(const Model& model, const Checkpoint& source,
+                             const TextEvalOptions& options, const ProgressCallback& progress) {
+  return evaluate_with(prepare(source, options), model, nullptr, source, progress);
 }
 
 Json to_json(const TextEvalResult& evaluated) {

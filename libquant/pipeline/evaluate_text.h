@@ -47,6 +47,10 @@ struct TextEvalResult {
 TextEvalResult evaluate_text(const Checkpoint& model, const Checkpoint* reference,
                              const TextEvalOptions& options, const ProgressCallback& progress = {});
 
+/// The same for a model that is in memory already; `source` is what it was loaded from.
+TextEvalResult evaluate_text(const Model& model, const Checkpoint& source,
+                             const TextEvalOptions& options, const ProgressCallback& progress = {});
+
 Json to_json(const TextEvalResult& result);
 
 }  // namespace libquant

@@ -22,13 +22,15 @@ class ProgressMeter {
     done_ = std::min(done_ + work, total_);
     report();
   }
-  /// A part of the job that reports its own share, as a callback worth `work`.
-  ProgressCallback part(double work) {
+  /// A part of the job that reports its own share, as a callback worth `work`; called `stage`, or
+  /// what the part calls itself.
+  ProgressCallback part(double work, std::string stage = "") {
     const double begin = done_;
-    return [this, begin, work](const Progress& inner) {
+    return [this, begin, work, stage = std::move(stage)](const Progress& inner) {
       const double share = inner.total > 0 ? std::clamp(inner.done / inner.total, 0.0, 1.0) : 0.0;
       done_ = std::min(begin + work * share, total_);
-      return !callback_ || callback_({inner.stage, done_, total_});
+      const std::string_view name = stage.empty() ? inner.stage : std::string_view(stage);
+      return !callback_ || callback_({name, done_, total_});
     };
   }
 

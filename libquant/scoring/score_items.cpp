@@ -50,6 +50,12 @@ std::span<const ScoringFormat> scoring_formats() noexcept {
   return kAll;
 }
 
+ItemForm form_of(ScoringFormat format) noexcept {
+  const bool sentences =
+      format == ScoringFormat::sentence || format == ScoringFormat::sentence_per_token;
+  return sentences ? ItemForm::sentences : ItemForm::choice;
+}
+
 std::vector<ItemScore> score_items(const Model& model, const Tokenizer& tokenizer,
                                    std::span<const ProbeItem> items, const ScoringOptions& options,
                                    const std::function<void(const ItemScore&)>& on_item,

@@ -28,6 +28,8 @@ enum class ScoringFormat : std::uint8_t {
 std::string_view to_string(ScoringFormat format) noexcept;
 ScoringFormat scoring_format_from(std::string_view name);
 std::span<const ScoringFormat> scoring_formats() noexcept;
+/// The form of the items that a format is for.
+ItemForm form_of(ScoringFormat format) noexcept;
 
 struct ScoringOptions {
   /// Answers follow "{context}\n\nQ: {question}\nA:" (or the item's own prompt) and letters a list

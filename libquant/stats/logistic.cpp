@@ -114,18 +114,20 @@ LogisticFit logistic_regression(std::span<const double> design, std::size_t colu
   const auto groups = static_cast<double>(fit.clusters);
   const double factor =
       groups / (groups - 1) * static_cast<double>(n - 1) / static_cast<double>(n - columns);
-  std::vector<double> variance(columns, 0.0);
+  fit.covariance.assign(columns * columns, 0.0);
   for (auto& score : scores) {
     if (!solve(at.information, score)) {
       fit.converged = false;
       return fit;
     }
-    for (std::size_t c = 0; c < columns; ++c) variance[c] += factor * score[c] * score[c];
+    for (std::size_t a = 0; a < columns; ++a)
+      for (std::size_t b = 0; b < columns; ++b)
+        fit.covariance[a * columns + b] += factor * score[a] * score[b];
   }
   for (std::size_t c = 0; c < columns; ++c) {
     LogisticCoefficient& coefficient = fit.coefficients[c];
     coefficient.value = beta[c];
-    coefficient.standard_error = std::sqrt(variance[c]);
+    coefficient.standard_error = std::sqrt(fit.covariance[c * columns + c]);
     coefficient.z = beta[c] / coefficient.standard_error;
     coefficient.p_value = two_sided_p(coefficient.z);
   }

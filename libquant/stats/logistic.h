@@ -17,6 +17,8 @@ struct LogisticCoefficient {
 
 struct LogisticFit {
   std::vector<LogisticCoefficient> coefficients;  ///< one per column of the design
+  /// Cluster-robust covariance of the coefficients, row-major [columns x columns].
+  std::vector<double> covariance;
   double log_likelihood = 0;
   std::size_t clusters = 0;
   bool converged = false;  ///< false: separation or collinearity; coefficients mean nothing

@@ -31,6 +31,24 @@ std::vector<std::vector<std::size_t>> group_items(std::span<const std::uint32_t>
   return clusters;
 }
 
+// Percentiles of what the resamples gave.
+Interval percentile_interval(std::vector<double>& values, double level) {
+  std::sort(values.begin(), values.end());
+  return {sorted_quantile(values, (1 - level) / 2), sorted_quantile(values, (1 + level) / 2)};
+}
+
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+
+struct RatioSums {
+  double top = 0, bottom = 0;
+  RatioSums& operator+=(const RatioSums& other) {
+    top += other.top;
+    bottom += other.bottom;
+    return *this;
+  }
+  double ratio() const { return bottom > 0 ? top / bottom : kMissing; }
+};
+
 }  // namespace
 
 double approximate_randomization(std::span<const double> a, std::span<const double> b,
@@ -83,9 +101,40 @@ BootstrapResult cluster_bootstrap(std::span<const std::uint32_t> cluster_of,
   }
   require(values.size() * 2 >= resamples, "the statistic is undefined in {} of {} resamples",
           result.undefined, resamples);
-  std::sort(values.begin(), values.end());
-  result.interval = {sorted_quantile(values, (1 - level) / 2),
-                     sorted_quantile(values, (1 + level) / 2)};
+  result.interval = percentile_interval(values, level);
+  return result;
+}
+
+BootstrapResult cluster_bootstrap_ratio(std::span<const double> top, std::span<const double> bottom,
+                                        std::span<const std::uint32_t> cluster_of,
+                                        std::size_t resamples, double level, std::uint64_t seed) {
+  require(top.size() == cluster_of.size() && bottom.size() == cluster_of.size(),
+          "bootstrap of a ratio: {} and {} values, {} cluster labels", top.size(), bottom.size(),
+          cluster_of.size());
+  require(resamples > 1 && level > 0 && level < 1, "bootstrap with {} resamples at level {}",
+          resamples, level);
+  const auto clusters = group_items(cluster_of);
+  RatioSums total;
+  for (std::size_t i = 0; i < top.size(); ++i) total += {top[i], bottom[i]};
+  std::vector<RatioSums> sums(clusters.size());
+  for (std::size_t c = 0; c < clusters.size(); ++c)
+    for (const std::size_t item : clusters[c]) sums[c] += {top[item], bottom[item]};
+  BootstrapResult result{total.ratio(), {kMissing, kMissing}, clusters.size(), 0};
+  if (clusters.size() < 2 || std::isnan(result.estimate)) return result;
+  Rng rng(seed);
+  std::vector<double> values;
+  values.reserve(resamples);
+  for (std::size_t round = 0; round < resamples; ++round) {
+    RatioSums drawn;
+    for (std::size_t draw = 0; draw < clusters.size(); ++draw)
+      drawn += sums[rng.below(clusters.size())];
+    if (std::isnan(drawn.ratio())) {
+      ++result.undefined;
+    } else {
+      values.push_back(drawn.ratio());
+    }
+  }
+  if (values.size() * 2 >= resamples) result.interval = percentile_interval(values, level);
   return result;
 }
 

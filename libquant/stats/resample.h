@@ -34,6 +34,14 @@ BootstrapResult cluster_bootstrap(std::span<const std::uint32_t> cluster_of,
                                   const WeightedStatistic& statistic, std::size_t resamples,
                                   double level, std::uint64_t seed);
 
+/// The same for a ratio of sums over items, sum(top) / sum(bottom): needs the clusters' sums alone,
+/// so that a resample costs as much as there are clusters. Draws the clusters that the general form
+/// draws. NaN, with a NaN interval, where sum(bottom) is not positive or is so in more than half of
+/// the resamples; with fewer than two clusters the interval is NaN, since nothing can vary.
+BootstrapResult cluster_bootstrap_ratio(std::span<const double> top, std::span<const double> bottom,
+                                        std::span<const std::uint32_t> cluster_of,
+                                        std::size_t resamples, double level, std::uint64_t seed);
+
 /// Weighted mean of `values`, for use as a statistic; NaN when all weights are zero.
 double weighted_mean(std::span<const double> values, std::span<const std::uint32_t> weights);
 

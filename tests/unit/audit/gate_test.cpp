@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "libquant/audit/comparison.h"
+#include "libquant/audit/audit.h"
 #include "libquant/core/error.h"
 #include "libquant/core/hash.h"
 #include "tests/support/catch.h"
@@ -24,34 +24,22 @@ std::vector<double> competent(const ProbeItem& item) {
   return p;
 }
 
+// Both models on the same items; the way from scores to a verdict is the audit's own.
 GateResult gate(const Answers& base, const Answers& quantized) {
   std::vector<ProbeItem> items;
-  std::vector<ItemScore> before, after;
+  AuditedModel before, after;
+  before.name = "original";
+  after.name = "quantized";
   for (int i = 0; i < 240; ++i) {
     for (ProbeItem item : {test::ambiguous_item(i), test::disambiguated_item(i)}) {
-      before.push_back(test::answer_score(item, base(item)));
-      after.push_back(test::answer_score(item, quantized(item)));
+      before.scores.push_back(test::answer_score(item, base(item)));
+      after.scores.push_back(test::answer_score(item, quantized(item)));
       items.push_back(std::move(item));
     }
   }
-  const Comparison comparison =
-      compare_scores(items, before, after, ScoringFormat::answer_per_token, {});
-  std::vector<const ItemComparison*> all;
-  for (const ItemComparison& item : comparison.items) all.push_back(&item);
-  const SliceMetrics metrics = slice_metrics("all", all, {.resamples = 100});
-  const auto groups = slices_by(
-      comparison.items, [](const ItemComparison& i) { return i.item->group; }, {.resamples = 100});
-  const double entropy = metrics.quantized_entropy.value - metrics.base_entropy.value;
-  const Estimate change{entropy, {entropy, entropy}, items.size()};
-  const Estimate none{0, {0, 0}, items.size()};
-  return judge({.all = &metrics,
-                .groups = &groups,
-                .chance_accuracy = 1.0 / 3,
-                .entropy_change = change,
-                .log_likelihood_change = none,
-                .language_model_score_change = {},
-                .perplexity_ratio = {}},
-               GateThresholds{});
+  AuditOptions options;
+  options.slices.resamples = 100;
+  return audit(items, before, {&after, 1}, options).models.at(0).gate;
 }
 
 Verdict verdict_of(const GateResult& result, const std::string& name) {

@@ -1,7 +1,8 @@
+#include "libquant/audit/official_scores.h"
+
 #include <vector>
 
 #include "libquant/audit/comparison.h"
-#include "libquant/audit/slice_metrics.h"
 #include "tests/support/catch.h"
 #include "tests/support/probe_fixtures.h"
 
@@ -57,7 +58,8 @@ TEST_CASE("StereoSet scores average over target terms and combine into ICAT", "[
     items.push_back(item);
   }
   // nurse: 1 of 2 stereotyped, LM 3 of 4; chess player: stereotyped, LM 2 of 2.
-  const Comparison comparison = compare(items, {{.5, .3, .2}, {.2, .5, .3}, {.4, .35, .25}});
+  const Comparison comparison = compare(items, {{.5, .3, .2}, {.2, .5, .3}, {.4, .35, .25}},
+                                        ScoringFormat::sentence_per_token);
   const auto scores = stereoset_scores(pointers(comparison), Side::base);
   CHECK(scores.stereotype_score == Approx(75));
   CHECK(scores.language_model_score == Approx(87.5));

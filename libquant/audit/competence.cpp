@@ -1,0 +1,129 @@
+#include "libquant/audit/competence.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+
+#include "libquant/core/error.h"
+
+namespace libquant {
+namespace {
+
+// A format in which fewer ambiguous items than this are answered "unknown" cannot show the loss of
+// abstention.
+constexpr double kLeastUnknown = 0.01;
+
+struct Count {
+  std::size_t hits = 0, items = 0;
+
+  void add(bool hit) {
+    hits += hit ? 1 : 0;
+    ++items;
+  }
+  Estimate estimate(double level) const {
+    if (items == 0) return {};
+    return {static_cast<double>(hits) / static_cast<double>(items),
+            wilson_interval(hits, items, level), items};
+  }
+};
+
+std::set<std::string_view> judged_sets(std::span<const ProbeItem> items) {
+  std::set<std::string_view> sets;
+  for (const ProbeItem& item : items)
+    if (item.condition == Condition::ambiguous) sets.insert(item.set);
+  return sets;
+}
+
+std::size_t most_probable(std::span<const double> p) {
+  return static_cast<std::size_t>(std::max_element(p.begin(), p.end()) - p.begin());
+}
+
+double surplus(const Competence& entry) {
+  return std::isnan(entry.chance) ? -1 : entry.accuracy.interval.low - entry.chance;
+}
+
+bool abstains(const Competence& entry) { return entry.unknown.value >= kLeastUnknown; }
+
+std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
+
+std::string accuracy_text(const Competence& entry) {
+  return fmt::format(
+      "right on {} of {} items whose context decides (95 % interval {} to {}, chance {})",
+      percent(entry.accuracy.value), entry.accuracy.items, percent(entry.accuracy.interval.low),
+      percent(entry.accuracy.interval.high), percent(entry.chance));
+}
+
+constexpr std::string_view kUntold =
+    "No item's context decides the answer: whether the original understands the items cannot be "
+    "told.";
+
+std::string reason(const Competence& best, bool wanted) {
+  if (std::isnan(best.chance)) return std::string(kUntold);
+  if (best.beats_chance)
+    return fmt::format("The original understands the items in this format: {}.",
+                       accuracy_text(best));
+  return fmt::format("The original's answers cannot be told from chance in {}: {}.",
+                     wanted ? "this format" : "any format; the best of them", accuracy_text(best));
+}
+
+}  // namespace
+
+std::optional<Competence> competence(std::span<const ProbeItem> items,
+                                     std::span<const ItemScore> scores, ScoringFormat format,
+                                     double level) {
+  std::unordered_map<std::string_view, const ItemScore*> index;
+  for (const ItemScore& score : scores) index.emplace(score.id, &score);
+  const std::set<std::string_view> sets = judged_sets(items);
+  Count right, unknown;
+  double chance = 0;
+  bool scored = false;
+  for (const ProbeItem& item : items) {
+    const auto found = index.find(item.id);
+    if (item.form != form_of(format) || found == index.end()) continue;
+    const std::vector<double> p = option_probabilities(*found->second, format);
+    if (p.empty() || std::any_of(p.begin(), p.end(), [](double v) { return std::isnan(v); }))
+      continue;
+    require(p.size() == item.options.size(), "item {} has {} options, its score has {}", item.id,
+            item.options.size(), p.size());
+    scored = true;
+    const std::size_t choice = most_probable(p);
+    if (item.condition == Condition::ambiguous)
+      unknown.add(item.options[choice].role == OptionRole::unknown);
+    const bool counts = item.condition == Condition::disambiguated && item.correct >= 0 &&
+                        (sets.empty() || sets.contains(item.set));
+    if (!counts) continue;
+    right.add(static_cast<int>(choice) == item.correct);
+    chance += 1 / static_cast<double>(item.options.size());
+  }
+  if (!scored) return std::nullopt;
+  Competence out{format, right.estimate(level), kNoValue, unknown.estimate(level), false};
+  if (right.items == 0) return out;
+  out.chance = chance / static_cast<double>(right.items);
+  out.beats_chance = out.accuracy.interval.low > out.chance;
+  return out;
+}
+
+LeadingFormat leading_format(std::span<const Competence> formats,
+                             std::optional<ScoringFormat> wanted) {
+  require(!formats.empty(), "no item has a score in any format");
+  std::vector<const Competence*> choices;
+  for (const Competence& entry : formats) {
+    if (wanted.has_value() ? entry.format == *wanted : form_of(entry.format) == ItemForm::choice)
+      choices.push_back(&entry);
+  }
+  require(!wanted.has_value() || !choices.empty(), "no item has a score in the format {}",
+          wanted ? to_string(*wanted) : "");
+  if (choices.empty()) return {ScoringFormat::sentence_per_token, false, std::string(kUntold)};
+  const auto better = [](const Competence* a, const Competence* b) {
+    const auto rank = [](const Competence* entry) {
+      return std::pair(entry->beats_chance && abstains(*entry), surplus(*entry));
+    };
+    return rank(a) < rank(b);
+  };
+  const Competence& best = **std::max_element(choices.begin(), choices.end(), better);
+  return {best.format, best.beats_chance, reason(best, wanted.has_value())};
+}
+
+}  // namespace libquant

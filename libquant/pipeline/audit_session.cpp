@@ -1,0 +1,271 @@
+#include "libquant/pipeline/audit_session.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "kernels/cpu/dispatch.h"
+#include "libquant/audit/score_file.h"
+#include "libquant/core/error.h"
+#include "libquant/core/hash.h"
+#include "libquant/core/version.h"
+#include "libquant/model/model.h"
+#include "libquant/pipeline/audit_output.h"
+#include "libquant/pipeline/chat_session.h"
+#include "libquant/tokenizer/tokenizer.h"
+
+namespace libquant {
+namespace {
+
+// Work units: items; a token of perplexity text costs about a hundredth of an item.
+constexpr double kTextTokenWork = 0.01;
+constexpr double kDefaultTextTokens = 20000;
+
+bool holds_scores(const std::filesystem::path& path) { return path.extension() == ".jsonl"; }
+
+// "Q4_1" has 4, "BF16" 16, "w3g64 asymmetric f16" 3: the first number in a type's name.
+std::optional<double> nominal_bits(const std::string& type) {
+  const auto first =
+      std::find_if(type.begin(), type.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+  const auto last =
+      std::find_if(first, type.end(), [](unsigned char c) { return std::isdigit(c) == 0; });
+  if (first == last) return std::nullopt;
+  return std::stod(std::string(first, last));
+}
+
+std::string describe_tokenizer(const TokenizerSpec& spec) {
+  Hasher hasher;
+  hash_tokenizer(spec, hasher);
+  return fmt::format("{} tokens, hash {}", spec.tokens.size(), hasher.hex());
+}
+
+AuditedModel describe(const Checkpoint& source, const std::filesystem::path& path,
+                      std::string name) {
+  AuditedModel model;
+  model.name = std::move(name);
+  model.path = path.string();
+  model.type = source.type_name();
+  model.bits = nominal_bits(model.type);
+  model.bytes = 0;
+  for (const auto& tensor : source.names()) *model.bytes += source.info(tensor).bytes;
+  model.hash = source.content_hash();
+  model.tokenizer = describe_tokenizer(source.tokenizer());
+  return model;
+}
+
+std::string text_member(const Json& object, std::string_view key) {
+  const Json* value = object.find(key);
+  return value != nullptr && value->is_string() ? value->as_string(key) : "";
+}
+
+// The header of a score file says as much of the model as its maker knew.
+AuditedModel read_score_source(const std::filesystem::path& path, std::string name) {
+  ScoreFile file = read_scores(path);
+  AuditedModel model;
+  model.name = std::move(name);
+  model.path = path.string();
+  model.type = text_member(file.header, "weights");
+  model.method = text_member(file.header, "method");
+  model.hash = text_member(file.header, "model_hash");
+  model.tokenizer = text_member(file.header, "tokenizer");
+  model.chat_format = text_member(file.header, "chat_format");
+  const auto number = [&](std::string_view key) -> std::optional<double> {
+    const Json* value = file.header.find(key);
+    if (value == nullptr || !value->is_number()) return std::nullopt;
+    return value->as_double(key);
+  };
+  model.bits = number("bits");
+  model.perplexity = number("perplexity");
+  model.scores = std::move(file.scores);
+  return model;
+}
+
+}  // namespace
+
+AuditSession::AuditSession(const AuditRequest& request) : request_(request), chat_(request.chat) {
+  require(!request.probes.empty(), "an audit needs at least one file of probe items");
+  require(request.scoring.letters || request.scoring.answers,
+          "an audit needs letters, answers, or both to be scored");
+  std::vector<ProbeItem> all;
+  std::unordered_set<std::string> ids;
+  for (const auto& path : request.probes) {
+    ProbeSet set = load_probes(path, request.probe_format);
+    sources_.push_back(
+        {set.name, set.path, set.licence, set.content_hash, set.items.size(), set.skipped});
+    for (ProbeItem& item : set.items) {
+      require(ids.insert(item.id).second, "{}: item {} is also in another of the probe files",
+              path.string(), item.id);
+      all.push_back(std::move(item));
+    }
+  }
+  items_ = sample_items(all, request.items, request.seed);
+  prepare_audit_folder(request);
+}
+
+double AuditSession::model_work() const {
+  double work = static_cast<double>(items_.size());
+  if (!request_.text.texts.empty())
+    work += kTextTokenWork * (request_.text.max_tokens > 0
+                                  ? static_cast<double>(request_.text.max_tokens)
+                                  : kDefaultTextTokens);
+  return work;
+}
+
+AuditedModel AuditSession::score(const std::filesystem::path& path, std::string name,
+                                 ProgressMeter& progress) {
+  if (holds_scores(path)) {
+    progress.stage("reading scores of " + name);
+    AuditedModel model = read_score_source(path, std::move(name));
+    progress.add(model_work());
+    return model;
+  }
+  return score(*open_checkpoint(path), path, std::move(name), progress);
+}
+
+AuditedModel AuditSession::score(const Checkpoint& source, const std::filesystem::path& path,
+                                 std::string name, ProgressMeter& progress) {
+  if (!chat_) chat_ = detect_chat_format(source.tokenizer());
+  AuditedModel described = describe(source, path, name);
+  described.chat_format = to_string(*chat_);
+  const Model model(source);
+  described.scores = score_items_of(source, model, name, described.hash, progress);
+  if (request_.text.texts.empty()) return described;
+  progress.stage("perplexity of " + name);
+  const double work = model_work() - static_cast<double>(items_.size());
+  described.perplexity =
+      evaluate_text(model, source, request_.text, progress.part(work)).result.perplexity;
+  return described;
+}
+
+Json AuditSession::score_header(const Checkpoint& source, const std::string& hash) const {
+  Json sets(Json::Array{});
+  for (const ProbeSource& set : sources_)
+    sets.push_back(Json::object({{"name", set.name}, {"content_hash", set.content_hash}}));
+  return Json::object({{"model_hash", hash},
+                       {"weights", source.type_name()},
+                       {"probe_sets", std::move(sets)},
+                       {"chat_format", to_string(*chat_)},
+                       {"letters", request_.scoring.letters},
+                       {"answers", request_.scoring.answers},
+                       {"library_version", version()},
+                       {"isa", kernels::active().name}});
+}
+
+std::filesystem::path AuditSession::score_file(const std::string& name) const {
+  std::string file = name;
+  std::replace(file.begin(), file.end(), '/', '_');
+  return request_.output / "scores" / (file + ".jsonl");
+}
+
+std::vector<ItemScore> AuditSession::score_items_of(const Checkpoint& source, const Model& model,
+                                                    const std::string& name,
+                                                    const std::string& hash,
+                                                    ProgressMeter& progress) {
+  std::optional<ScoreWriter> writer;
+  std::unordered_map<std::string, ItemScore> kept;
+  if (!request_.output.empty()) {
+    writer.emplace(score_file(name), score_header(source, hash), request_.resume);
+    for (const ItemScore& score : writer->kept()) kept.emplace(score.id, score);
+  }
+  std::vector<ProbeItem> missing;
+  for (const ProbeItem& item : items_)
+    if (!kept.contains(item.id)) missing.push_back(item);
+  progress.stage("scoring " + name);
+  progress.add(static_cast<double>(items_.size() - missing.size()));
+  ScoringOptions options = request_.scoring;
+  options.chat = *chat_;
+  const Tokenizer tokenizer(source.tokenizer());
+  const auto write = [&](const ItemScore& score) {
+    if (writer) writer->append(score);
+  };
+  for (ItemScore& score :
+       score_items(model, tokenizer, missing, options, write,
+                   progress.part(static_cast<double>(missing.size()), "scoring " + name)))
+    kept.insert_or_assign(score.id, std::move(score));
+  std::vector<ItemScore> scores;
+  for (const ProbeItem& item : items_) scores.push_back(std::move(kept.at(item.id)));
+  return scores;
+}
+
+std::vector<std::vector<GeneratedAnswers>> AuditSession::generate_answers(
+    const AuditRun& run, ProgressMeter& progress) const {
+  std::vector<std::vector<GeneratedAnswers>> out(run.quantized.size());
+  if (request_.generations == 0) return out;
+  progress.stage("free answers");
+  std::vector<std::vector<const ProbeItem*>> wanted(run.quantized.size());
+  std::vector<const ProbeItem*> together;
+  for (std::size_t m = 0; m < out.size(); ++m) {
+    const ModelAudit& model = run.result.models[m];
+    const auto& compared = model.formats[model.leading].comparison.items;
+    for (const std::size_t index : model.changed) {
+      if (wanted[m].size() == request_.generations) break;
+      if (compared[index].item->form != ItemForm::choice) continue;
+      wanted[m].push_back(compared[index].item);
+      if (std::find(together.begin(), together.end(), compared[index].item) == together.end())
+        together.push_back(compared[index].item);
+    }
+  }
+  const auto answers = [&](const AuditedModel& described, std::span<const ProbeItem* const> items) {
+    return free_answers(described.path, items, request_.generated_tokens, progress);
+  };
+  if (holds_scores(run.base.path)) return out;
+  const auto before = answers(run.base, together);
+  for (std::size_t m = 0; m < out.size(); ++m) {
+    if (holds_scores(run.quantized[m].path)) continue;
+    const auto after = answers(run.quantized[m], wanted[m]);
+    for (const ProbeItem* item : wanted[m])
+      out[m].push_back({item->id, before.at(item->id), after.at(item->id)});
+  }
+  return out;
+}
+
+AuditRun AuditSession::finish(AuditedModel base, std::vector<AuditedModel> quantized,
+                              ReportContext context, ProgressMeter& progress) {
+  AuditRun run;
+  run.items = std::move(items_);
+  run.base = std::move(base);
+  run.quantized = std::move(quantized);
+  AuditOptions options = request_.audit;
+  options.emergence.seed = options.slices.seed = request_.seed;
+  progress.stage("comparing");
+  progress.add(0);
+  run.result = audit(run.items, run.base, run.quantized, options);
+  context.generations = generate_answers(run, progress);
+  context.sets = sources_;
+  context.isa = kernels::active().name;
+  context.options = request_.options;
+  context.prompt_format = describe_prompts(chat_.value_or(ChatFormat::none), request_.scoring);
+  run.report = audit_report(run.result, run.items, run.base, run.quantized, options, context);
+  if (!request_.output.empty()) write_audit_folder(request_.output, run.items, run.report);
+  return run;
+}
+
+std::vector<std::string> short_names(const std::vector<std::filesystem::path>& paths) {
+  const auto tail = [](const std::filesystem::path& path, std::size_t parts) {
+    std::vector<std::string> names;
+    for (const auto& part : path.lexically_normal())
+      if (!part.empty() && part != "/") names.push_back(part.string());
+    const std::size_t begin = names.size() > parts ? names.size() - parts : 0;
+    std::string out;
+    for (std::size_t i = begin; i < names.size(); ++i) out += (i > begin ? "/" : "") + names[i];
+    return out;
+  };
+  for (std::size_t parts = 1;; ++parts) {
+    std::vector<std::string> names;
+    bool longer = false;
+    for (const auto& path : paths) {
+      names.push_back(tail(path, parts));
+      longer |= names.back() != tail(path, parts + 1);
+    }
+    const std::set<std::string> different(names.begin(), names.end());
+    if (different.size() == names.size()) return names;
+    if (longer) continue;
+    // The same file twice: numbered.
+    for (std::size_t i = 0; i < names.size(); ++i) names[i] += fmt::format(" ({})", i + 1);
+    return names;
+  }
+}
+
+}  // namespace libquant
