@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Usage: bash cmake/install-packages.sh GROUP...      (build model test check slow)
+# Usage: bash cmake/install-packages.sh GROUP...      (build model test bench plot check slow)
 # The one list of Debian 12 and Ubuntu 24.04 packages that libquant's scripts need. Installs what is missing when run
 # by root or with password-less sudo; otherwise prints the apt line and exits with 1. LIBQUANT_SKIP_PACKAGES=1 trusts
 # the machine as it is (other systems, packages built by hand).
@@ -27,6 +27,10 @@ test   libeigen3-dev           # double-precision references in tests, never in 
 test   python3                 # checks of the calibration text and of the scripts' output
 test   g++-aarch64-linux-gnu   # NEON kernels, cross-compiled
 test   qemu-user-static        # and run under emulation
+bench  libbenchmark-dev         # Google Benchmark runs the kernels
+bench  libcli11-dev            # its command line
+bench  python3                 # prints the table of goals
+plot   python3-matplotlib      # roofline plots of a benchmark run
 check  git                     # which files changed
 check  clang                   # libFuzzer
 check  libclang-rt-dev         # run-time libraries of libFuzzer and the sanitizers
@@ -38,7 +42,7 @@ slow   libomp-dev              # clang's OpenMP with Archer, which tells ThreadS
 LIST
 }
 
-[ $# -gt 0 ] || { echo "usage: bash cmake/install-packages.sh GROUP...   (build model test check slow)" >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: bash cmake/install-packages.sh GROUP...   (build model test bench plot check slow)" >&2; exit 2; }
 [ -z "${LIBQUANT_SKIP_PACKAGES:-}" ] || exit 0
 
 missing=()

@@ -54,10 +54,12 @@ int fma_probe_bits() noexcept {
   return 128;
 }
 
-double run_fma_f32(std::size_t rounds) noexcept {
+double run_fma_f32(std::size_t rounds, int bits) noexcept {
 #if defined(__x86_64__)
-  if (fma_probe_bits() == 512) return f32_512(rounds);
-  if (fma_probe_bits() == 256) return f32_256(rounds);
+  if (bits == 512) return f32_512(rounds);
+  if (bits == 256) return f32_256(rounds);
+#else
+  static_cast<void>(bits);
 #endif
   return f32_128(rounds);
 }
@@ -77,11 +79,12 @@ double fma_flops_per_second(double seconds) noexcept {
   const auto since = [](Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
   };
-  const double operations = run_fma_f32(1) * kRounds * static_cast<double>(threads);
+  const int bits = fma_probe_bits();
+  const double operations = run_fma_f32(1, bits) * kRounds * static_cast<double>(threads);
   double best = 0;
   for (const auto begin = Clock::now(); since(begin) < seconds;) {
     const auto run = Clock::now();
-    parallel_for(threads, 1, [](std::size_t) { run_fma_f32(kRounds); });
+    parallel_for(threads, 1, [bits](std::size_t) { run_fma_f32(kRounds, bits); });
     const double rate = operations / since(run);
     best = rate > best ? rate : best;
   }
