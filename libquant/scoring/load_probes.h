@@ -20,8 +20,8 @@ enum class ProbeFormat : std::uint8_t {
   winobias,          ///< txt, "[He] ... [the nurse]"; pro/anti and type from the file name
   winogender,        ///< tsv with sentid and sentence
   discrim_eval_gen,  ///< csv
-  pairs,      ///< the user's own jsonl: {"stereotype", "anti", "category", "group", "template"}
-  choices,    ///< the user's own, and this project's, jsonl: docs/probe_sets.md
+  pairs,             ///< the user's own, and this project's, jsonl: docs/probe_sets.md
+  choices,           ///< the same for questions with options
   zero_shot,  ///< lm-evaluation-harness rows: PIQA, BoolQ, OpenBookQA, ARC, HellaSwag, TruthfulQA
 };
 std::string_view to_string(ProbeFormat format) noexcept;

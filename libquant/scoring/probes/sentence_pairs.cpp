@@ -38,11 +38,14 @@ void load_pairs(const std::filesystem::path& path, ProbeSet& set) {
     item.set = set.name;
     item.category = optional_text(row, "category", place);
     item.group = optional_text(row, "group", place);
+    item.polarity = optional_text(row, "polarity", place);
     const std::string unit = optional_text(row, "template", place);
     item.template_id = unit.empty() ? item.id : fmt::format("{}/{}", set.name, unit);
     item.form = ItemForm::sentences;
     item.options = {{text_of(row, "stereotype", place), OptionRole::stereotype},
                     {text_of(row, "anti", place), OptionRole::anti}};
+    if (const std::string licence = optional_text(row, "licence", place); !licence.empty())
+      set.licence = licence;
     set.items.push_back(std::move(item));
     ++number;
   }
