@@ -1,7 +1,9 @@
-# The kernels and their tests with nothing but a compiler and Catch2: for cross builds, where the other libraries would
-# have to exist for the target too.
-find_package(Threads REQUIRED)
-target_link_libraries(libquant PRIVATE Threads::Threads)
+# The kernels and their tests with nothing but a compiler, its OpenMP and Catch2: for cross builds, where the other
+# libraries would have to exist for the target too.
+if(LIBQUANT_OPENMP)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+  target_link_libraries(libquant PRIVATE OpenMP::OpenMP_CXX)
+endif()
 target_include_directories(libquant PRIVATE "${PROJECT_SOURCE_DIR}")
 target_link_libraries(libquant PRIVATE $<BUILD_INTERFACE:libquant_build_flags>)
 set_target_properties(libquant PROPERTIES OUTPUT_NAME quant_kernels

@@ -7,7 +7,7 @@ set -euo pipefail
 
 packages() {
   sed 's/ *#.*//' <<'LIST'
-build  g++                     # C++20 compiler, brings nm
+build  g++                     # C++20 compiler, brings OpenMP's libgomp and nm
 build  cmake                   # 3.25: presets, header file sets
 build  ninja-build             # the presets' generator
 build  ccache                  # the presets' compiler launcher; makes a second build a matter of seconds
@@ -36,8 +36,9 @@ check  clang                   # libFuzzer
 check  libclang-rt-dev         # run-time libraries of libFuzzer and the sanitizers
 check  clang-tidy-14           # one version, so that the findings are the same everywhere
 check  clang-format-14         # the same for the format
-slow   clang                   # the tsan preset's compiler
+slow   clang                   # ThreadSanitizer understands OpenMP only with clang's run time
 slow   libclang-rt-dev         # ThreadSanitizer's run time
+slow   libomp-dev              # clang's OpenMP with Archer, which tells ThreadSanitizer about barriers
 LIST
 }
 

@@ -5,26 +5,21 @@
 
 namespace libquant::kernels {
 
-/// Threads that the kernels use: the environment variable OMP_NUM_THREADS where it is a positive
-/// number, else the processors that this process may run on, unless set. Results never depend on
-/// it.
+/// Threads that the kernels use: OpenMP's (OMP_NUM_THREADS, or the processors that this process may
+/// run on), unless set. Results never depend on it.
 int thread_count() noexcept;
 
 /// Sets the number for this process; 0 restores the default.
 void set_thread_count(int count) noexcept;
 
 /// Calls body(context, i) for i in [0, count), each exactly once, `chunk` consecutive indices at a
-/// time (0 counts as 1), on the caller and up to thread_count() - 1 helpers, and returns when all
-/// are done. The body must not throw.
+/// time (0 counts as 1), on up to thread_count() OpenMP threads, and returns when all are done. The
+/// body must not throw.
 ///
 /// An index should be worth at least a microsecond: pass ranges of a large loop, not its elements.
-/// `count` <= `chunk` runs on the caller at no cost. The helpers are threads of this library that
-/// live as long as the process. They serve one loop at a time: calls from inside a body, and calls
-/// while another thread has them, run on the calling thread alone. So do all calls where the system
-/// gives the process no more threads.
-///
-/// A call waits only for helpers that have begun a chunk, and those who wait sleep after some
-/// microseconds: a machine that is busy with other work is shared with it, not fought over.
+/// `count` <= `chunk` runs on the caller at no cost. Calls from inside a body, or from an OpenMP
+/// parallel region of the caller's, run on their own thread alone. A call returns only when every
+/// worker has been scheduled: on a machine that is busy with other work, fewer threads are faster.
 void parallel_for(std::size_t count, std::size_t chunk, void (*body)(void* context, std::size_t i),
                   void* context) noexcept;
 

@@ -9,7 +9,7 @@ export LIBQUANT_MODEL LIBQUANT_FULL_MATRIX=1
 
 tests_under_tsan() {
   build tsan
-  # Libraries that are not instrumented have no say.
+  # Archer tells ThreadSanitizer what OpenMP's barriers order; libraries that are not instrumented have no say.
   TSAN_OPTIONS=ignore_noninstrumented_modules=1 run_ctest build/tsan --exclude-regex '^install'
 }
 
