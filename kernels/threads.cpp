@@ -29,16 +29,19 @@ int thread_count() noexcept {
 void set_thread_count(int count) noexcept { forced.store(count, std::memory_order_relaxed); }
 
 void parallel_for(std::size_t count, std::size_t chunk, void (*body)(void* context, std::size_t i),
-                  void* context) noexcept {
+                  void* context, int threads) noexcept {
   if (chunk == 0) chunk = 1;
 #ifdef _OPENMP
-  if (const int threads = thread_count(); threads > 1 && count > chunk && !omp_in_parallel()) {
+  if (threads <= 0) threads = thread_count();
+  if (threads > 1 && count > chunk && !omp_in_parallel()) {
     const auto n = static_cast<std::ptrdiff_t>(count);
     const auto step = static_cast<std::ptrdiff_t>(chunk);
 #pragma omp parallel for schedule(dynamic, step) num_threads(threads)
     for (std::ptrdiff_t i = 0; i < n; ++i) body(context, static_cast<std::size_t>(i));
     return;
   }
+#else
+  static_cast<void>(threads);
 #endif
   for (std::size_t i = 0; i < count; ++i) body(context, i);
 }

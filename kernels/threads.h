@@ -20,17 +20,18 @@ void set_thread_count(int count) noexcept;
 /// `count` <= `chunk` runs on the caller at no cost. Calls from inside a body, or from an OpenMP
 /// parallel region of the caller's, run on their own thread alone. A call returns only when every
 /// worker has been scheduled: on a machine that is busy with other work, fewer threads are faster.
+/// `threads` replaces thread_count() for this call where it is not 0.
 void parallel_for(std::size_t count, std::size_t chunk, void (*body)(void* context, std::size_t i),
-                  void* context) noexcept;
+                  void* context, int threads = 0) noexcept;
 
 template <typename Body>
-void parallel_for(std::size_t count, std::size_t chunk, Body&& body) noexcept {
+void parallel_for(std::size_t count, std::size_t chunk, Body&& body, int threads = 0) noexcept {
   parallel_for(
       count, chunk,
       [](void* context, std::size_t i) {
         (*static_cast<std::remove_reference_t<Body>*>(context))(i);
       },
-      const_cast<void*>(static_cast<const void*>(&body)));
+      const_cast<void*>(static_cast<const void*>(&body)), threads);
 }
 
 }  // namespace libquant::kernels

@@ -3,8 +3,10 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <stdexcept>
 
+#include "kernels/cpu/isa/packed_tables.h"
 #include "kernels/cpu/isa/tables.h"
 
 namespace libquant::kernels {
@@ -18,54 +20,79 @@ constexpr const KernelTable* kTables[] = {
 #endif
     &kScalarTable};
 
-std::atomic<const KernelTable*> chosen{nullptr};
+constexpr InstructionSet kSets[] = {
+#if defined(__x86_64__)
+    {"avx512vnni", &kAvx512Table, &kPackedAvx512VnniTable},
+    {"avx512", &kAvx512Table, &kPackedAvx512Table},
+    {"avxvnni", &kAvx2Table, &kPackedAvxVnniTable},
+    {"avx2", &kAvx2Table, &kPackedAvx2Table},
+#endif
+    {"scalar", &kScalarTable, &kPackedScalarTable},
+};
 
-const KernelTable* named(const char* name, const char* source) {
-  const KernelTable* table = find_table(name);
-  if (table == nullptr) {
+std::atomic<const InstructionSet*> chosen{nullptr};
+
+bool usable(const InstructionSet& set) noexcept {
+  return set.dense->supported() && set.packed->supported();
+}
+
+const InstructionSet* find_set(const char* name) noexcept {
+  for (const InstructionSet& set : kSets)
+    if (std::strcmp(name, set.name) == 0) return usable(set) ? &set : nullptr;
+  return nullptr;
+}
+
+const InstructionSet* named(const char* name, const char* source) {
+  const InstructionSet* set = find_set(name);
+  if (set == nullptr) {
     throw std::runtime_error(
         std::string(source) + " names the instruction set '" + name +
         "', which this machine or build cannot run; usable: " + usable_isa_names());
   }
-  return table;
+  return set;
 }
 
-const KernelTable* default_choice() {
+const InstructionSet* default_choice() {
   if (const char* wanted = std::getenv("LIBQUANT_ISA"); wanted != nullptr && *wanted != '\0')
     return named(wanted, "LIBQUANT_ISA");
-  for (const KernelTable* table : kTables)
-    if (table->supported()) return table;
-  return &kScalarTable;
+  for (const InstructionSet& set : kSets)
+    if (usable(set)) return &set;
+  return &kSets[std::size(kSets) - 1];
+}
+
+const InstructionSet& active_set() {
+  const InstructionSet* set = chosen.load(std::memory_order_acquire);
+  if (set == nullptr) {
+    set = default_choice();
+    chosen.store(set, std::memory_order_release);
+  }
+  return *set;
 }
 
 }  // namespace
 
 std::span<const KernelTable* const> compiled_tables() noexcept { return kTables; }
 
+std::span<const InstructionSet> compiled_sets() noexcept { return kSets; }
+
 const KernelTable* find_table(const char* name) noexcept {
-  for (const KernelTable* table : kTables)
-    if (std::strcmp(name, table->name) == 0) return table->supported() ? table : nullptr;
-  return nullptr;
+  const InstructionSet* set = find_set(name);
+  return set == nullptr ? nullptr : set->dense;
 }
 
 std::string usable_isa_names() {
   std::string names;
-  for (const KernelTable* table : kTables) {
-    if (!table->supported()) continue;
+  for (const InstructionSet& set : kSets) {
+    if (!usable(set)) continue;
     if (!names.empty()) names += ' ';
-    names += table->name;
+    names += set.name;
   }
   return names;
 }
 
-const KernelTable& active() {
-  const KernelTable* table = chosen.load(std::memory_order_acquire);
-  if (table == nullptr) {
-    table = default_choice();
-    chosen.store(table, std::memory_order_release);
-  }
-  return *table;
-}
+const KernelTable& active() { return *active_set().dense; }
+
+const PackedTable& active_packed() { return *active_set().packed; }
 
 void force_isa(const char* name) {
   chosen.store(name == nullptr ? nullptr : named(name, "force_isa"), std::memory_order_release);

@@ -4,11 +4,23 @@
 #include <string>
 
 #include "kernels/cpu/kernel_table.h"
+#include "kernels/cpu/packed_table.h"
 
 namespace libquant::kernels {
 
 /// Tables compiled into this build, best first; the last one is "scalar" and always supported.
 std::span<const KernelTable* const> compiled_tables() noexcept;
+
+/// An instruction set by its name, and the kernels that need nothing beyond it. The packed kernels
+/// tell more sets apart than the others: "avxvnni" runs the others from "avx2".
+struct InstructionSet {
+  const char* name;
+  const KernelTable* dense;
+  const PackedTable* packed;
+};
+
+/// Instruction sets compiled into this build, best first; the last one is "scalar".
+std::span<const InstructionSet> compiled_sets() noexcept;
 
 /// The table that this machine can run under that name, or nullptr.
 const KernelTable* find_table(const char* name) noexcept;
@@ -23,7 +35,10 @@ std::string usable_isa_names();
 /// record of a result: bytes are the same at any thread count, not across instruction sets.
 const KernelTable& active();
 
-/// Uses the named table from now on; nullptr returns to the default choice. Throws
+/// The packed kernels in use, chosen like active().
+const PackedTable& active_packed();
+
+/// Uses the named tables from now on; nullptr returns to the default choice. Throws
 /// std::runtime_error, with the usable names, where this machine cannot run it. Not to be called
 /// while kernels run.
 void force_isa(const char* name);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 #include <span>
+#include <utility>
 
 namespace libquant::tests {
 
@@ -33,7 +34,15 @@ class GuardedBuffer {
   }
   GuardedBuffer(const GuardedBuffer&) = delete;
   GuardedBuffer& operator=(const GuardedBuffer&) = delete;
-  ~GuardedBuffer() { munmap(base_, mapped_); }
+  GuardedBuffer(GuardedBuffer&& other) noexcept
+      : count_(other.count_),
+        mapped_(other.mapped_),
+        base_(std::exchange(other.base_, nullptr)),
+        data_(other.data_) {}
+  GuardedBuffer& operator=(GuardedBuffer&&) = delete;
+  ~GuardedBuffer() {
+    if (base_ != nullptr) munmap(base_, mapped_);
+  }
 
   T* data() noexcept { return data_; }
   const T* data() const noexcept { return data_; }

@@ -1,5 +1,6 @@
 #include "kernels/cpu/dispatch.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -40,16 +41,28 @@ struct Environment {
 }  // namespace
 
 TEST_CASE("every usable instruction set can be forced by name", "[dispatch]") {
-  for (const auto* table : kernels::compiled_tables()) {
-    CAPTURE(table->name);
-    if (!table->supported()) {
-      CHECK(kernels::find_table(table->name) == nullptr);
-      CHECK(refusal(table->name).find("usable: ") != std::string::npos);
+  for (const kernels::InstructionSet& set : kernels::compiled_sets()) {
+    CAPTURE(set.name);
+    if (!set.dense->supported() || !set.packed->supported()) {
+      CHECK(kernels::find_table(set.name) == nullptr);
+      CHECK(refusal(set.name).find("usable: ") != std::string::npos);
       continue;
     }
-    const libquant::tests::ForcedIsa forced(table->name);
-    CHECK(&kernels::active() == table);
+    const libquant::tests::ForcedIsa forced(set.name);
+    CHECK(&kernels::active() == set.dense);
+    CHECK(&kernels::active_packed() == set.packed);
   }
+}
+
+TEST_CASE("every table has an instruction set of its name", "[dispatch]") {
+  const auto sets = kernels::compiled_sets();
+  for (const auto* table : kernels::compiled_tables()) {
+    CAPTURE(table->name);
+    CHECK(std::any_of(sets.begin(), sets.end(), [&](const kernels::InstructionSet& set) {
+      return set.dense == table && std::string(set.name) == table->name;
+    }));
+  }
+  for (const kernels::InstructionSet& set : sets) CHECK(std::string(set.name) == set.packed->name);
 }
 
 TEST_CASE("the last compiled table is the portable one and always usable", "[dispatch]") {
@@ -65,10 +78,11 @@ TEST_CASE("an unusable instruction set is refused with the usable names", "[disp
 }
 
 TEST_CASE("LIBQUANT_ISA chooses the instruction set", "[dispatch]") {
-  for (const auto* table : kernels::compiled_tables()) {
-    if (!table->supported()) continue;
-    const Environment environment(table->name);
-    CHECK(std::string(kernels::active().name) == table->name);
+  for (const kernels::InstructionSet& set : kernels::compiled_sets()) {
+    if (!set.dense->supported() || !set.packed->supported()) continue;
+    const Environment environment(set.name);
+    CHECK(&kernels::active() == set.dense);
+    CHECK(&kernels::active_packed() == set.packed);
   }
 }
 

@@ -1,0 +1,194 @@
+// Integer products of packed codes with quantized activations. No include guard on purpose;
+// include nothing here.
+
+// Adds the products of `count` blocks to sum[vector][column]; a vector is Words::kLanes rows of a
+// panel. Codes come as packed, or as `expand` wrote them.
+template <int kBits, bool kExpanded>
+struct LaneMultiplier {
+  using D = Dot<kBits>;
+  static constexpr std::size_t kBlockBytes = kLineBytes * (kExpanded ? 8 : kBits);
+
+  template <int kStep>
+  static LIBQUANT_INLINE Bytes at(const std::uint8_t* block) noexcept {
+    const Bytes codes = codes_at < kExpanded ? 8 : kBits, kStep > (block);
+    if constexpr (kBits == 8 && D::kBias != 0) return codes ^ Bytes::fill(D::kBias);
+    return codes;
+  }
+
+  // All products of one block, added by D::add to sums whose chain is step % kChains.
+  template <std::size_t kChains, std::size_t kPanels, std::size_t kColumns, typename Sum>
+  static LIBQUANT_INLINE void block(const std::uint8_t* const (&codes)[kPanels],
+                                    const std::int8_t* x,
+                                    Sum (&sum)[kChains][kPanels * kPanelVecs][kColumns]) noexcept {
+    for_steps([&](auto step) LIBQUANT_LAMBDA {
+      constexpr int s = decltype(step)::value;
+      Bytes w[kPanels * kPanelVecs];
+      LIBQUANT_UNROLL
+      for (std::size_t v = 0; v < kPanels * kPanelVecs; ++v)
+        w[v] = at<s>(codes[v / kPanelVecs] + v % kPanelVecs * kVecBytes);
+      LIBQUANT_UNROLL
+      for (std::size_t j = 0; j < kColumns; ++j) {
+        const Bytes token = Bytes::broadcast4(x + (s * kColumns + j) * 4);
+        LIBQUANT_UNROLL
+        for (std::size_t v = 0; v < kPanels * kPanelVecs; ++v)
+          sum[s % kChains][v][j] = D::add(sum[s % kChains][v][j], w[v], token);
+      }
+    });
+  }
+
+  template <std::size_t kPanels, std::size_t kColumns>
+  static LIBQUANT_INLINE void add(const std::uint8_t* (&codes)[kPanels], std::size_t count,
+                                  const std::int8_t* x,
+                                  Words (&sum)[kPanels * kPanelVecs][kColumns]) noexcept {
+    constexpr std::size_t kVecs = kPanels * kPanelVecs;
+    // Enough independent sums to hide the latency of one product.
+    constexpr std::size_t kChains = D::kDeferred || kVecs * kColumns > 4 ? 1
+                                    : kVecs * kColumns > 1               ? 2
+                                                                         : 4;
+    using Sum = typename D::Sum;
+    Sum part[kChains][kVecs][kColumns];
+    const auto each = [&](auto f) LIBQUANT_LAMBDA {
+      LIBQUANT_UNROLL
+      for (std::size_t v = 0; v < kVecs; ++v) {
+        LIBQUANT_UNROLL
+        for (std::size_t j = 0; j < kColumns; ++j) f(v, j);
+      }
+    };
+    const auto next = [&]() LIBQUANT_LAMBDA {
+      block<kChains>(codes, x, part);
+      LIBQUANT_UNROLL
+      for (std::size_t p = 0; p < kPanels; ++p) codes[p] += kBlockBytes;
+      x += kBlockColumns * kColumns;
+    };
+    if constexpr (D::kDeferred) {
+      for (std::size_t b = 0; b < count; ++b) {
+        each([&](std::size_t v, std::size_t j) LIBQUANT_LAMBDA { part[0][v][j] = D::zero(); });
+        next();
+        each([&](std::size_t v, std::size_t j)
+                 LIBQUANT_LAMBDA { sum[v][j] = D::widen(sum[v][j], part[0][v][j]); });
+      }
+    } else {
+      each([&](std::size_t v, std::size_t j) LIBQUANT_LAMBDA {
+        part[0][v][j] = sum[v][j];
+        LIBQUANT_UNROLL
+        for (std::size_t c = 1; c < kChains; ++c) part[c][v][j] = Words::zero();
+      });
+      for (std::size_t b = 0; b < count; ++b) next();
+      each([&](std::size_t v, std::size_t j) LIBQUANT_LAMBDA {
+        sum[v][j] = part[0][v][j];
+        LIBQUANT_UNROLL
+        for (std::size_t c = 1; c < kChains; ++c) sum[v][j] = sum[v][j] + part[c][v][j];
+      });
+    }
+  }
+};
+
+// The sums of a run before its first product: minus the zero point times the sum of x.
+template <std::size_t kVecs, std::size_t kColumns>
+LIBQUANT_INLINE void start_run(const PackedJob& job, std::size_t run, std::int32_t bias,
+                               Words (&sum)[kVecs][kColumns]) noexcept {
+  const std::int32_t* starts = job.tokens.starts + run * kColumns;
+  const std::size_t group = run / job.runs.of_group;
+  LIBQUANT_UNROLL
+  for (std::size_t v = 0; v < kVecs; ++v) {
+    if (job.format->zero == PackedZero::integer) {
+      const unsigned char* zeros = job.panels[v / kPanelVecs] + job.format->zeros_offset();
+      const Words zero =
+          Words::from_bytes(zeros + group * kPanelRows + v % kPanelVecs * Words::kLanes) -
+          Words::broadcast(bias);
+      LIBQUANT_UNROLL
+      for (std::size_t j = 0; j < kColumns; ++j) sum[v][j] = zero * Words::broadcast(starts[j]);
+    } else {
+      LIBQUANT_UNROLL
+      for (std::size_t j = 0; j < kColumns; ++j) sum[v][j] = Words::broadcast(starts[j]);
+    }
+  }
+}
+
+// Adds a finished run to the totals.
+template <std::size_t kVecs, std::size_t kColumns>
+LIBQUANT_INLINE void end_run(const PackedJob& job, std::size_t run,
+                             const Words (&sum)[kVecs][kColumns]) noexcept {
+  const PackedFormat& format = *job.format;
+  const float* scales = job.tokens.scales + run * kColumns;
+  const float* moments = job.tokens.moments + run * kColumns;
+  const std::size_t group = run / job.runs.of_group;
+  LIBQUANT_UNROLL
+  for (std::size_t v = 0; v < kVecs; ++v) {
+    const unsigned char* panel = job.panels[v / kPanelVecs];
+    float* total =
+        job.totals + v / kPanelVecs * kColumns * kPanelRows + v % kPanelVecs * Words::kLanes;
+    const F32 scale = load_reals(format.scale, panel, group, v % kPanelVecs);
+    if (format.zero == PackedZero::minimum) {
+      const F32 minimum =
+          load_reals(format.scale, panel + format.zeros_offset(), group, v % kPanelVecs);
+      LIBQUANT_UNROLL
+      for (std::size_t j = 0; j < kColumns; ++j) {
+        float* at = total + j * kPanelRows;
+        const F32 product =
+            fused(sum[v][j].to_float(), scale * F32::broadcast(scales[j]), F32::load(at));
+        fused(minimum, F32::broadcast(moments[j]), product).store(at);
+      }
+    } else {
+      LIBQUANT_UNROLL
+      for (std::size_t j = 0; j < kColumns; ++j) {
+        float* at = total + j * kPanelRows;
+        fused(sum[v][j].to_float(), scale * F32::broadcast(scales[j]), F32::load(at)).store(at);
+      }
+    }
+  }
+}
+
+// The sums of a run that an earlier call began, or that a later one goes on with.
+template <std::size_t kVecs, std::size_t kColumns>
+LIBQUANT_INLINE void load_carry(const std::int32_t* carry, Words (&sum)[kVecs][kColumns]) noexcept {
+  LIBQUANT_UNROLL
+  for (std::size_t v = 0; v < kVecs; ++v) {
+    LIBQUANT_UNROLL
+    for (std::size_t j = 0; j < kColumns; ++j)
+      sum[v][j] = Words::load(carry + (v * kColumns + j) * Words::kLanes);
+  }
+}
+
+template <std::size_t kVecs, std::size_t kColumns>
+LIBQUANT_INLINE void store_carry(const Words (&sum)[kVecs][kColumns],
+                                 std::int32_t* carry) noexcept {
+  LIBQUANT_UNROLL
+  for (std::size_t v = 0; v < kVecs; ++v) {
+    LIBQUANT_UNROLL
+    for (std::size_t j = 0; j < kColumns; ++j)
+      sum[v][j].store(carry + (v * kColumns + j) * Words::kLanes);
+  }
+}
+
+// See PackedTable::stream and tile.
+template <typename Multiplier, std::size_t kPanels, std::size_t kColumns>
+void multiply_blocks(const PackedJob& job) noexcept {
+  const std::uint8_t* codes[kPanels];
+  for (std::size_t p = 0; p < kPanels; ++p) codes[p] = job.codes[p];
+  const std::int8_t* x = job.tokens.codes + job.first * kBlockColumns * kColumns;
+  const std::size_t end = job.first + job.count, all = job.format->blocks();
+  std::size_t block = job.first, run = block / job.runs.blocks;
+  std::size_t run_begin = run * job.runs.blocks;
+  while (block < end) {
+    const std::size_t run_end =
+        all - run_begin < job.runs.blocks ? all : run_begin + job.runs.blocks;
+    const std::size_t stop = run_end < end ? run_end : end;
+    Words sum[kPanels * kPanelVecs][kColumns];
+    if (block == run_begin) {
+      start_run(job, run, Multiplier::D::kBias, sum);
+    } else {
+      load_carry(job.carry, sum);
+    }
+    Multiplier::add(codes, stop - block, x, sum);
+    x += (stop - block) * kBlockColumns * kColumns;
+    if (stop == run_end) {
+      end_run(job, run, sum);
+    } else {
+      store_carry(sum, job.carry);
+    }
+    block = stop;
+    ++run;
+    run_begin = run_end;
+  }
+}

@@ -1,0 +1,27 @@
+#include "kernels/cpu/isa/common-inl.h"
+#include "kernels/cpu/isa/packed_tables.h"
+
+namespace libquant::kernels {
+namespace {
+
+#include "kernels/cpu/isa/scalar_simd-inl.h"
+// clang-format off: uses the types above
+#include "kernels/cpu/isa/packed_scalar_simd-inl.h"
+// clang-format on
+
+struct Tiles {
+  static constexpr std::size_t kPanels = 1, kColumns = 4, kStreamColumns = 4, kExactColumns = 4;
+  static constexpr std::size_t kDepth = 4;
+};
+
+#include "kernels/cpu/bodies/packed_all-inl.h"
+#include "kernels/cpu/bodies/packed_lanes-inl.h"
+#include "kernels/cpu/bodies/packed_table-inl.h"
+
+bool supported() noexcept { return true; }
+
+}  // namespace
+
+const PackedTable kPackedScalarTable = make_packed_table("scalar", supported);
+
+}  // namespace libquant::kernels
