@@ -98,12 +98,8 @@ Prepared prepare(const Checkpoint& source, const QuantizeOptions& options) {
   return prepared;
 }
 
-void check_finite_weights(const Checkpoint& source, const LayerPlan& plan) {
-  std::set<std::string> quantized;
-  for (const auto& layer : plan.layers)
-    if (!layer.ignored) quantized.insert(layer.tensor());
-  for (const auto& name : source.names())
-    if (!quantized.contains(name)) check_finite(source, name);
+void check_finite_weights(const Checkpoint& source) {
+  for (const auto& name : source.names()) check_finite(source, name);
 }
 
 }  // namespace libquant

@@ -13,8 +13,8 @@ struct Prepared {
 
 Prepared prepare(const Checkpoint& source, const QuantizeOptions& options);
 
-/// Throws InvalidArgument naming the tensor when one that is not quantized (embeddings, norms,
-/// biases, ignored layers) holds a value that is not finite; quantized ones are checked on the way.
-void check_finite_weights(const Checkpoint& source, const LayerPlan& plan);
+/// Reads every tensor once; throws InvalidArgument naming the one that holds a value that is not
+/// finite, before hours have gone into the blocks in front of it.
+void check_finite_weights(const Checkpoint& source);
 
 }  // namespace libquant

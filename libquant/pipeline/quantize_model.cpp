@@ -5,6 +5,7 @@
 
 #include "kernels/cpu/dispatch.h"
 #include "kernels/fma_probe.h"
+#include "libquant/core/error.h"
 #include "libquant/core/version.h"
 #include "libquant/pipeline/fingerprint.h"
 #include "libquant/pipeline/prepare.h"
@@ -52,6 +53,9 @@ QuantizeReport quantize_model(const Checkpoint& source, const QuantizeOptions& o
   if (options.resume && output_state(options.output) == OutputState::finished)
     return finished_report(options.output, fingerprint);
   if (options.on_plan) options.on_plan(prepared.plan);
+  if (progress && !progress({"checking weights", 0, 1}))
+    fail<Interrupted>("stopped before the start");
+  check_finite_weights(source);
 
   // Before and after, because a machine's clock and neighbours change during a run.
   const auto probe = [&] {

@@ -128,9 +128,6 @@ void QuantizeRun::compute_block(BlockQuantizer& quantizer, std::size_t block) {
 
 void QuantizeRun::compute() {
   if (first_ == blocks()) return;
-  progress_.stage("checking weights");
-  progress_.add(0);
-  check_finite_weights(source_, prepared_.layers);
   BlockQuantizer quantizer = start_quantizer();
   return_free_memory();
   for (std::size_t block = first_; block < blocks(); ++block) compute_block(quantizer, block);
