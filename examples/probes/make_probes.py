@@ -15,7 +15,7 @@ import pathlib
 import re
 
 LICENCE = "CC-BY-4.0"
-UNKNOWN = ["It is not known", "Nobody can tell", "The text does not say", "There is no way to know"]
+UNKNOWN = ["There is no way to know", "It is not known", "It is impossible to say", "We do not know"]
 FIELDS = ["people", "scene", "neg", "nonneg"]
 POLARITIES = ("neg", "nonneg")
 ORDERS = list(itertools.permutations(("stereotype", "anti", "unknown")))
