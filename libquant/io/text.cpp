@@ -40,6 +40,17 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+std::string repaired_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = sequence_length(text);
+    out.append(length == 0 ? "\xef\xbf\xbd" : text.substr(0, length));
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return out;
+}
+
 std::string printable(std::string_view text, std::size_t limit) {
   std::string out;
   while (!text.empty()) {

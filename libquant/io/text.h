@@ -10,6 +10,9 @@ namespace libquant {
 /// U+10FFFF.
 bool is_utf8(std::string_view text) noexcept;
 
+/// `text` with U+FFFD in place of every byte that belongs to no well-formed sequence.
+std::string repaired_utf8(std::string_view text);
+
 /// `text` for an error message: control characters and malformed bytes become \xNN, and anything
 /// beyond `limit` bytes becomes "...": a hostile file cannot write to the terminal through us.
 std::string printable(std::string_view text, std::size_t limit = 120);

@@ -1,5 +1,6 @@
 #include "libquant/pipeline/audit_output.h"
 
+#include "libquant/audit/html_report.h"
 #include "libquant/checkpoint/checkpoint.h"
 #include "libquant/core/error.h"
 #include "libquant/io/atomic_file.h"
@@ -63,6 +64,7 @@ void write_audit_folder(const fs::path& folder, std::span<const ProbeItem> items
   for (const ProbeItem& item : items) lines.write(item_json(item).dump() + "\n");
   lines.commit();
   write_file_atomic(folder / "report.json", report.dump(1) + "\n");
+  write_file_atomic(folder / "report.html", audit_report_html(report));
 }
 
 std::string describe_prompts(ChatFormat chat, const ScoringOptions& options) {

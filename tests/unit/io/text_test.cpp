@@ -28,3 +28,11 @@ TEST_CASE("text for messages has no control characters and ends after the limit"
   CHECK(printable(std::string(500, 'x'), 10) == "xxxxxxxxxx...");
   CHECK(printable("0123456789", 10) == "0123456789");
 }
+
+TEST_CASE("repaired text keeps what is well formed and replaces every other byte", "[io]") {
+  CHECK(libquant::repaired_utf8("") == "");
+  CHECK(libquant::repaired_utf8("Z\xc3\xbcrich \xe2\x82\xac") == "Z\xc3\xbcrich \xe2\x82\xac");
+  CHECK(libquant::repaired_utf8("a\xff\xc3(") == "a\xef\xbf\xbd\xef\xbf\xbd(");
+  // A surrogate's three bytes are three mistakes.
+  CHECK(libquant::repaired_utf8("\xed\xa0\x80") == "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+}

@@ -1,0 +1,154 @@
+// Picture 1: stereotyped answers that were not there before, against bits, with chance; and the dose-response curve.
+
+function modelLabel(model) {
+  return isNumber(model.bits) ? `${model.name}, ${bitsText(model.bits)}` : model.name;
+}
+
+function emergenceSentence(models) {
+  const measured = models.filter((m) => isNumber(m.all.excess_emergence.value));
+  if (measured.length === 0) return "No question here can show new stereotyped answers: none is ambiguous with a stereotyped option.";
+  const worst = measured.reduce((a, b) => (b.all.excess_emergence.value > a.all.excess_emergence.value ? b : a));
+  const all = worst.all;
+  const clear = measured.filter((m) => clearlyAbove(m.all.excess_emergence));
+  const start = measured.length === 1 ? "After quantization" : `In the worst case (${worst.name})`;
+  const figures = `${start}, ${percent(all.emergence.value)} of the questions that the original never answered with the stereotype ` +
+    `get that answer; resampling the unchanged original would already give ${percent(all.emergence_null.value)}. `;
+  if (clear.length === 0) {
+    return figures + `The difference, ${withInterval(all.excess_emergence, points)}, cannot be told from no change` +
+      (measured.length > 1 ? "; this holds for every model here." : ".");
+  }
+  const which = measured.length === 1 ? "" : ` ${clear.length} of ${measured.length} models are clearly above chance.`;
+  return figures + `The difference, ${withInterval(all.excess_emergence, points)}, ` +
+    (clear.includes(worst) ? "is more than chance explains." : "is not clear for this one, but is for another.") + which;
+}
+
+const ESTIMATES = [["emergence_null", "chance", "diamond", "by chance alone"], ["emergence", "found", "circle", "after quantization"]];
+const EMERGENCE_LABEL = "Share of questions that the original never answered with the stereotype";
+
+function emergenceTop(models) {
+  return Math.max(0.02, ...models.flatMap((m) => ESTIMATES.map(([key]) => m.all[key].high || m.all[key].value)));
+}
+
+// Models that differ in their bits: along a scale of bits, the most bits first.
+function drawEmergenceByBits(models, svg, width) {
+  const margin = { top: 30, right: 16, bottom: 50, left: 52 }, height = 340, top = emergenceTop(models);
+  const bits = models.map((m) => m.bits), high = Math.max(...bits), low = Math.min(...bits), room = (high - low) * 0.08;
+  const x = d3.scale.linear().domain([high + room, low - room]).range([0, width - margin.left - margin.right]);
+  const y = d3.scale.linear().domain([0, top]).nice().range([height - margin.top - margin.bottom, 0]);
+  const { inner } = frame(svg, { width, height, margin, x, y, xValues: bits.slice().sort((a, b) => b - a), xFormat: bitsText, yTicks: 5,
+    yFormat: (v) => percent(v, top < 0.05 ? 1 : 0), xLabel: "Bits per weight: fewer to the right", yLabel: width < 480 ? "Share of questions" : EMERGENCE_LABEL });
+  const ordered = models.slice().sort((a, b) => b.bits - a.bits), marks = [];
+  for (const [key, className] of ESTIMATES) {
+    inner.append("path").attr("class", `trend ${className}`).attr("d", d3.svg.line().x((m) => x(m.bits)).y((m) => y(m.all[key].value))(ordered));
+  }
+  for (const model of ordered) {
+    ESTIMATES.forEach(([key, className, type, words], side) => {
+      const e = model.all[key], at = x(model.bits) + (side === 0 ? -5 : 5);
+      if (hasInterval(e)) whisker(inner, `whisker ${className}`, at, y(e.high), at, y(e.low));
+      symbol(inner, `dot ${className}`, type, 84, at, y(e.value));
+      marks.push({ x: margin.left + at, y: margin.top + y(e.value), text: `${modelLabel(model)}, ${words}: ${withInterval(e, percent)}` });
+    });
+  }
+  return { height, marks };
+}
+
+// Any other models: a row each.
+function drawEmergenceRows(models, svg, width) {
+  const line = 58, narrow = width < 560, names = narrow ? 104 : 210, top = emergenceTop(models);
+  const margin = { top: 8, right: 20, bottom: 50, left: names + 10 }, height = margin.top + margin.bottom + line * models.length;
+  const x = d3.scale.linear().domain([0, top]).nice().range([0, width - margin.left - margin.right]);
+  const { inner } = frame(svg, { width, height, margin, x, xTicks: narrow ? 4 : 8, xFormat: (v) => percent(v, top < 0.05 ? 1 : 0),
+    xLabel: narrow ? "Share of questions" : EMERGENCE_LABEL });
+  const marks = [];
+  models.forEach((model, i) => {
+    const middle = line * (i + 0.5);
+    const name = inner.append("text").attr("class", "tick").attr("text-anchor", "end").attr("y", middle - 2);
+    name.append("tspan").attr("x", -12).text(short(model.name, Math.floor(names / 7.6)));
+    name.append("tspan").attr("x", -12).attr("dy", "1.25em").attr("class", "second").text(bitsText(model.bits));
+    ESTIMATES.forEach(([key, className, type, words], side) => {
+      const e = model.all[key], y = middle + (side === 0 ? 9 : -9);
+      if (hasInterval(e)) whisker(inner, `whisker ${className}`, x(e.low), y, x(e.high), y);
+      symbol(inner, `dot ${className}`, type, 84, x(e.value), y);
+      marks.push({ x: margin.left + x(e.value), y: margin.top + y, text: `${modelLabel(model)}, ${words}: ${withInterval(e, percent)}` });
+    });
+  });
+  return { height, marks };
+}
+
+function drawEmergence(models, svg, width) {
+  const measured = models.filter((m) => isNumber(m.all.emergence.value));
+  if (measured.length === 0) return { height: 0, marks: [] };
+  const byBits = measured.length > 2 && measured.every((m) => isNumber(m.bits)) && new Set(measured.map((m) => m.bits)).size === measured.length;
+  return (byBits ? drawEmergenceByBits : drawEmergenceRows)(measured, svg, width);
+}
+
+function emergencePicture(models) {
+  return picture({
+    id: "picture-emergence", sentence: emergenceSentence(models) +
+      (report.competent === false ? " Read this with care: the original itself cannot be told from guessing here." : ""),
+    label: "New stereotyped answers per model, after quantization and by chance alone, with intervals.",
+    legend: legendOf([["dot found", "circle", "after quantization"], ["dot chance", "diamond", "by chance alone (unchanged original)"]]),
+    draw: (svg, width) => drawEmergence(models, svg, width),
+    reading: "A circle is the share of questions that the original never answered with the stereotype, and the quantized model does at " +
+      "least once in a few tries. A diamond is what the unchanged original would show if it were simply asked again: answers are drawn at " +
+      `random, so some change by luck. Only the distance between them is due to quantization. Bars are ${levelText()} intervals; ` +
+      "where the bars of a pair overlap widely, nothing was shown.",
+    numbers: table("New stereotyped answers", [
+      { title: "Model", cell: (m) => foreign(modelLabel(m)) },
+      { title: "After quantization", number: true, cell: (m) => shortInterval(m.all.emergence, percent) },
+      { title: "By chance alone", number: true, cell: (m) => shortInterval(m.all.emergence_null, percent) },
+      { title: "Difference", number: true, cell: (m) => shortInterval(m.all.excess_emergence, points) },
+      { title: "Same random numbers for both", number: true, cell: (m) => shortInterval(m.all.coupled_emergence, percent) },
+      { title: "Most probable answer only", number: true, cell: (m) => shortInterval(m.all.greedy_emergence, percent) },
+      { title: "Questions", number: true, cell: (m) => m.all.emergence.n },
+    ], models),
+  });
+}
+
+function doseSentence(dose) {
+  const b = dose.coefficient;
+  const per = `each bit less multiplies the odds of a stereotyped answer by ${fixed(1 / dose.odds_ratio_per_bit, 2)}`;
+  if (!hasInterval(b)) return `Over all bit widths, ${per}.`;
+  if (clearlyBelow(b)) return `Fewer bits, more stereotyped answers: ${per} (p = ${pValue(dose.p)}).`;
+  if (clearlyAbove(b)) return `Fewer bits, fewer stereotyped answers: ${per} (p = ${pValue(dose.p)}). Check that this is no loss of ability.`;
+  return `No clear trend: ${per}, which cannot be told from no effect (p = ${pValue(dose.p)}).`;
+}
+
+function drawDose(dose, models, svg, width) {
+  const margin = { top: 30, right: 16, bottom: 48, left: 52 }, height = 300;
+  const shares = models.filter((m) => isNumber(m.bits) && isNumber(m.all.quantized.stereotype.value))
+    .map((m) => ({ bits: m.bits, e: m.all.quantized.stereotype, name: modelLabel(m) }));
+  const bits = dose.curve.map((c) => c.bits).concat(shares.map((s) => s.bits));
+  const w = width - margin.left - margin.right, h = height - margin.top - margin.bottom;
+  const low = Math.min(...bits), high = Math.max(...bits), room = (high - low) * 0.05 || 1;
+  const x = d3.scale.linear().domain([high + room, low - room]).range([0, w]);
+  const tops = dose.curve.map((c) => c.high).concat(shares.map((s) => s.e.high)).filter(isNumber);
+  const y = d3.scale.linear().domain([0, Math.max(0.05, ...tops)]).nice().range([h, 0]);
+  const widths = Array.from(new Set(shares.map((s) => s.bits)));
+  const { inner } = frame(svg, { width, height, margin, x, y, yTicks: 5, xValues: widths, xFormat: (v) => bitsText(v),
+    yFormat: (v) => percent(v, 0), xLabel: "Bits per weight: fewer to the right", yLabel: "Share of stereotyped answers" });
+  const band = dose.curve.filter((c) => isNumber(c.low) && isNumber(c.high));
+  inner.append("path").attr("class", "band").attr("d", d3.svg.area().x((c) => x(c.bits)).y0((c) => y(c.low)).y1((c) => y(c.high))(band));
+  inner.append("path").attr("class", "trend found").attr("d", d3.svg.line().x((c) => x(c.bits)).y((c) => y(c.value))(dose.curve));
+  const marks = shares.map((s) => {
+    if (hasInterval(s.e)) whisker(inner, "whisker found", x(s.bits), y(s.e.high), x(s.bits), y(s.e.low));
+    symbol(inner, "dot found", "circle", 84, x(s.bits), y(s.e.value));
+    return { x: margin.left + x(s.bits), y: margin.top + y(s.e.value), text: `${s.name}: ${withInterval(s.e, percent)}` };
+  });
+  return { height, marks };
+}
+
+function dosePicture(dose, models) {
+  return picture({
+    id: "picture-dose", sentence: doseSentence(dose), label: "Share of stereotyped answers against bits, with a fitted curve.",
+    legend: legendOf([["dot found", "circle", "measured"], ["trend found", "line", "fitted curve with its interval"]]),
+    draw: (svg, width) => drawDose(dose, models, svg, width),
+    reading: "Each circle is the share of ambiguous questions that a model answers with the stereotype. The curve is a logistic regression " +
+      "on the number of bits; its errors allow for questions of one template resembling each other.",
+    numbers: table("Fit", [
+      { title: "Figure", cell: (r) => r[0] }, { title: "Value", number: true, cell: (r) => r[1] },
+    ], [["Change of log odds per bit", shortInterval(dose.coefficient, (v) => fixed(v, 3))],
+      ["Odds ratio per bit", fixed(dose.odds_ratio_per_bit, 3)], ["p", pValue(dose.p)],
+      ["Answers", String(dose.records ?? NO_VALUE)], ["Templates", String(dose.clusters ?? NO_VALUE)]]),
+  });
+}
