@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/attention.h"
+#include "kernels/grid_errors.h"
 
 namespace libquant::kernels {
 
@@ -91,6 +92,9 @@ struct KernelTable {
   void (*f16_to_f32)(std::size_t count, const std::uint16_t* in, float* out) noexcept;
   void (*bf16_to_f32)(std::size_t count, const std::uint16_t* in, float* out) noexcept;
   void (*exp)(std::size_t count, const float* x, float* y) noexcept;
+  /// The function of kernels/grid_errors.h.
+  void (*grid_errors)(std::size_t count, const double* values, const double* weights,
+                      const GridCandidates& grids, double* errors) noexcept;
 };
 
 }  // namespace libquant::kernels

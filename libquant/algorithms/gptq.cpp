@@ -14,12 +14,11 @@ namespace {
 /// One strip of rows in visiting order, with what is shared by its blocks.
 class Solver {
  public:
-  Solver(ConstMatrixView weights, const Factor& factor, std::span<const double> importance,
-         const GptqOptions& options, QuantizedMatrix& into)
+  Solver(ConstMatrixView weights, const Factor& factor, const GptqOptions& options,
+         QuantizedMatrix& into)
       : weights_(weights),
         factor_(factor),
         options_(options),
-        stored_importance_(importance),
         into_(into),
         cols_(weights.cols),
         width_(options.scheme.columns_per_group(weights.cols)),
@@ -28,9 +27,12 @@ class Solver {
         errors_(strip_rows(weights.rows, weights.cols) * block_),
         upper_(block_ * block_),
         inverse_diagonal_(block_) {
-    importance_.reserve(importance.size());
-    if (!importance.empty())
-      for (const std::uint32_t column : factor.order) importance_.push_back(importance[column]);
+    if (!options.clip.weighted) return;
+    importance_.resize(cols_);
+    for (std::size_t i = 0; i < cols_; ++i) {
+      const double u = factor.upper[i * cols_ + i];
+      importance_[options.static_groups ? factor.order[i] : i] = 1 / (u * u);
+    }
   }
 
   void solve_strip(std::size_t first_row, std::size_t rows) {
@@ -64,7 +66,7 @@ class Solver {
   void fit_as_given(std::size_t row, std::span<const float> from, double* values) {
     std::ranges::copy(from, values);
     for (std::size_t g = 0; g < into_.groups(); ++g)
-      into_.set_parameters(row, g, fit(values + g * width_, stored_importance_, g * width_));
+      into_.set_parameters(row, g, fit(values + g * width_, g * width_));
   }
 
   /// The block's triangle of U, contiguous, and the reciprocals of its diagonal.
@@ -76,8 +78,8 @@ class Solver {
     }
   }
 
-  GroupParameters fit(const double* values, std::span<const double> importance,
-                      std::size_t position) const {
+  GroupParameters fit(const double* values, std::size_t position) const noexcept {
+    const std::span<const double> importance(importance_);
     return fit_group({values, width_},
                      importance.empty() ? importance : importance.subspan(position, width_),
                      options_.scheme, options_.clip);
@@ -93,7 +95,7 @@ class Solver {
       if (options_.static_groups) {
         grid = AffineGrid(into_.parameters(row, column / width_), options_.scheme);
       } else if ((begin + i) % width_ == 0) {
-        const GroupParameters fitted = fit(values + i, importance_, begin + i);
+        const GroupParameters fitted = fit(values + i, begin + i);
         into_.set_parameters(row, column / width_, fitted);
         grid = AffineGrid(fitted, options_.scheme);
       } else if (i == 0) {
@@ -120,12 +122,11 @@ class Solver {
   ConstMatrixView weights_;
   const Factor& factor_;
   const GptqOptions& options_;
-  std::span<const double> stored_importance_;
   QuantizedMatrix& into_;
   std::size_t cols_;
   std::size_t width_;
   std::size_t block_;
-  std::vector<double> importance_;        // in visiting order
+  std::vector<double> importance_;        // in the order in which groups are fitted, or empty
   std::vector<double> values_;            // [strip x cols], in visiting order
   std::vector<double> errors_;            // [strip x block], (q - w) / U_ii
   std::vector<double> upper_;             // [block x block]
@@ -134,10 +135,9 @@ class Solver {
 
 }  // namespace
 
-QuantizedMatrix gptq(ConstMatrixView weights, const Factor& factor,
-                     std::span<const double> importance, const GptqOptions& options) {
+QuantizedMatrix gptq(ConstMatrixView weights, const Factor& factor, const GptqOptions& options) {
   QuantizedMatrix made = make_quantized(options.scheme, weights.rows, weights.cols);
-  Solver solver(weights, factor, importance, options, made);
+  Solver solver(weights, factor, options, made);
   for_each_strip(weights.rows, weights.cols,
                  [&](std::size_t begin, std::size_t rows) { solver.solve_strip(begin, rows); });
   return made;

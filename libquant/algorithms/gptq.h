@@ -1,7 +1,5 @@
 #pragma once
 
-#include <span>
-
 #include "libquant/algorithms/metric.h"
 #include "libquant/core/matrix.h"
 #include "libquant/quant/grid.h"
@@ -22,9 +20,9 @@ struct GptqOptions {
 /// GPTQ (Frantar et al. 2022, algorithm 1) in double: columns in the factor's order; the error of
 /// each is spread over the later ones by rows of U, within a block at once and beyond it by one
 /// matrix product. Groups never straddle a block, so their parameters see every earlier update.
-/// `importance` (empty, or one per column as stored) weights the clip search. Threads over rows;
-/// the same bytes at any count. Weights must be finite and the factor not failed.
-QuantizedMatrix gptq(ConstMatrixView weights, const Factor& factor,
-                     std::span<const double> importance, const GptqOptions& options);
+/// A weighted clip search weights column i by 1 / U_ii^2: the sum of error^2 / U_ii^2 over the
+/// columns as visited is tr((Q-W) (S + lambda I) (Q-W)^T). Threads over rows; the same bytes at any
+/// count. Weights must be finite and the factor not failed.
+QuantizedMatrix gptq(ConstMatrixView weights, const Factor& factor, const GptqOptions& options);
 
 }  // namespace libquant

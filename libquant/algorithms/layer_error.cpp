@@ -13,8 +13,14 @@ namespace {
 
 constexpr std::size_t kPanel = 256;
 
+/// Four sums, so that the additions need not wait for each other.
 double dot(const double* a, const double* b, std::size_t count) noexcept {
-  return std::inner_product(a, a + count, b, 0.0);
+  double sums[4] = {};
+  std::size_t i = 0;
+  for (; i + 4 <= count; i += 4)
+    for (std::size_t j = 0; j < 4; ++j) sums[j] += a[i + j] * b[i + j];
+  for (; i < count; ++i) sums[0] += a[i] * b[i];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 /// sums[r] += factor * t_r . d_r over the columns [begin, begin + count) of d.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "libquant/core/error.h"
 #include "libquant/linalg/factor.h"
@@ -25,39 +24,6 @@ std::vector<double> ladder(double damping, double max_over_mean) {
   return steps;
 }
 
-struct DiagonalSummary {
-  double mean = 0;  // of the live columns
-  double max = 0;
-  bool usable = false;
-};
-
-DiagonalSummary summarize(std::span<const double> diagonal) {
-  DiagonalSummary summary{.usable = true};
-  std::size_t live = 0;
-  for (const double value : diagonal) {
-    if (!(value >= 0) || !std::isfinite(value)) summary.usable = false;
-    if (value == 0) continue;
-    ++live;
-    summary.mean += value;
-    summary.max = std::max(summary.max, value);
-  }
-  if (live > 0) summary.mean /= static_cast<double>(live);
-  return summary;
-}
-
-void climb(std::span<const double> lower, const DiagonalSummary& diagonal, double damping,
-           Factor& factor) {
-  for (const double step : ladder(damping, diagonal.max / diagonal.mean)) {
-    ++factor.attempts;
-    factor.damping = step;
-    factor.upper = inverse_factor(lower, factor.order, step * diagonal.mean, diagonal.mean);
-    if (!factor.upper.empty()) return;
-  }
-  factor.failure =
-      fmt::format("the Hessian is not positive definite with damping {:.3g} ({} tried)",
-                  factor.damping, factor.attempts);
-}
-
 }  // namespace
 
 Metric::Metric(const Hessian& hessian)
@@ -68,8 +34,21 @@ Metric::Metric(std::span<const double> lower, std::size_t size, std::size_t toke
   require(size <= std::numeric_limits<std::uint32_t>::max() && lower.size() == size * size,
           "a metric of {} inputs needs {} x {} values, {} were given", size, size, size,
           lower.size());
-  for (std::size_t i = 0; i < size; ++i) diagonal_[i] = lower[i * size + i];
-  dead_ = static_cast<std::size_t>(std::ranges::count(diagonal_, 0.0));
+  for (std::size_t i = 0; i < size; ++i) {
+    const double value = lower[i * size + i];
+    diagonal_[i] = value;
+    if (!(value >= 0) || !std::isfinite(value)) usable_ = false;
+    if (value == 0) ++dead_;
+    mean_ += value;
+    max_ = std::max(max_, value);
+  }
+  if (dead_ < size) mean_ /= static_cast<double>(size - dead_);
+}
+
+std::vector<double> Metric::importance(double damping) const {
+  std::vector<double> found(diagonal_);
+  for (double& value : found) value = (value == 0 ? mean_ : value) + damping * mean_;
+  return found;
 }
 
 const Factor& Metric::factor(ActOrder order, std::size_t group_columns, double damping) {
@@ -77,21 +56,32 @@ const Factor& Metric::factor(ActOrder order, std::size_t group_columns, double d
   // Only the group-aware order depends on the group.
   const Key key{order, order == ActOrder::group ? group_columns : 0, damping};
   if (factor_ && key_ == key) return *factor_;
+  factor_.reset();  // before the next one is made: each holds size^2 doubles
   auto made = std::make_unique<Factor>();
-  factor_.reset();
   made->order = visiting_order(diagonal_, order, group_columns);
-  const DiagonalSummary summary = summarize(diagonal_);
-  if (!summary.usable) {
+  if (!usable_) {
     made->failure = "the Hessian's diagonal has negative or non-finite entries";
-  } else if (summary.mean == 0) {
+  } else if (mean_ == 0) {
     made->failure = tokens_ == 0 ? "no calibration token reached this layer"
                                  : "every input was zero in every calibration token";
   } else {
-    climb(lower_, summary, damping, *made);
+    climb(damping, *made);
   }
   key_ = key;
   factor_ = std::move(made);
   return *factor_;
+}
+
+void Metric::climb(double damping, Factor& factor) const {
+  for (const double step : ladder(damping, max_ / mean_)) {
+    ++factor.attempts;
+    factor.damping = step;
+    factor.upper = inverse_factor(lower_, factor.order, step * mean_, mean_);
+    if (!factor.upper.empty()) return;
+  }
+  factor.failure =
+      fmt::format("the Hessian is not positive definite with damping {:.3g} ({} tried)",
+                  factor.damping, factor.attempts);
 }
 
 }  // namespace libquant

@@ -52,6 +52,9 @@ class Metric {
   /// Inputs that were 0 in every token. They keep their rounded weights, take part in no
   /// compensation, and count in no error.
   std::size_t dead_columns() const noexcept { return dead_; }
+  /// Diagonal of S + lambda I, a dead column counting as an average one: what an error in each
+  /// column costs while the others stay as they are.
+  std::vector<double> importance(double damping) const;
 
   /// The factor of S + lambda I, lambda = damping x mean(diag S over live columns). When that is
   /// not positive definite the damping ladder is climbed: damping grows to 0.01 and then doubles
@@ -67,10 +70,15 @@ class Metric {
     friend bool operator==(const Key&, const Key&) = default;
   };
 
+  void climb(double damping, Factor& factor) const;
+
   std::span<const double> lower_;
   std::size_t size_;
   std::size_t tokens_;
   std::vector<double> diagonal_;
+  double mean_ = 0;  // of the live columns
+  double max_ = 0;
+  bool usable_ = true;
   std::size_t dead_ = 0;
   Key key_{};
   std::unique_ptr<Factor> factor_;

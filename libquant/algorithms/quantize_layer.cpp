@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include "libquant/algorithms/gptq.h"
 #include "libquant/algorithms/layer_error.h"
@@ -44,7 +45,8 @@ class Layer {
  public:
   Layer(ConstMatrixView weights, Metric* metric, const LayerOptions& options)
       : weights_(weights), metric_(metric), options_(options) {
-    if (options.clip.weighted && metric != nullptr) importance_ = metric->diagonal();
+    if (options.clip.weighted && metric != nullptr)
+      importance_ = metric->importance(options.damping);
   }
 
   LayerResult run() {
@@ -72,7 +74,7 @@ class Layer {
       report.fallback = factor.failure;
       return;
     }
-    QuantizedMatrix solved = gptq(weights_, factor, importance_,
+    QuantizedMatrix solved = gptq(weights_, factor,
                                   {.scheme = options_.scheme,
                                    .clip = options_.clip,
                                    .static_groups = options_.act_order == ActOrder::static_all,
@@ -89,7 +91,7 @@ class Layer {
   ConstMatrixView weights_;
   Metric* metric_;
   const LayerOptions& options_;
-  std::span<const double> importance_;
+  std::vector<double> importance_;
 };
 
 LayerResult checked_run(ConstMatrixView weights, Metric* metric, const LayerOptions& options,

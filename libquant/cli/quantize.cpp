@@ -57,7 +57,8 @@ void add_grid(CLI::App& command, Arguments& a) {
       ->check(CLI::Range(0, 255));
   command
       .add_option("--clip-norm", a.clip_norm,
-                  "exponent of the error that search minimises (default 2.4)")
+                  "exponent of the error that search minimises (default 2; others take several "
+                  "times longer)")
       ->check(CLI::PositiveNumber);
   command.add_flag("--clip-weighted,!--no-clip-weighted", a.clip_weighted,
                    "weight that error by the calibration's second moments (default for gptq)");

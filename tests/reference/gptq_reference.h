@@ -21,7 +21,7 @@ struct GptqRules {
   std::size_t group = 0;  ///< columns of a group; 0 = the whole row
   Visit visit = Visit::stored;
   double damping = 0.01;
-  bool weighted_clip = false;  ///< clip errors weighted by diag(H)
+  bool weighted_clip = false;  ///< clip errors weighted by what they cost
 };
 
 struct GptqResult {
@@ -74,12 +74,24 @@ inline GptqResult gptq(const Eigen::MatrixXd& weights, const Eigen::MatrixXd& h,
     inverse(i, i) = (inverse(i, i) == 0 ? mean : inverse(i, i)) + rules.damping * mean;
   inverse = inverse.ldlt().solve(Eigen::MatrixXd::Identity(h.rows(), h.cols())).eval();
 
+  // What an error at a column costs once all later ones have made up for it: the inverse of the
+  // column's diagonal in the inverse of H restricted to it and the later columns.
+  std::vector<double> price(cols);
+  Eigen::MatrixXd rest = inverse;
+  for (std::size_t i = 0; i < cols; ++i) {
+    price[i] = 1 / rest(0, 0);
+    const Eigen::Index later = rest.cols() - 1;
+    rest = (rest.bottomRightCorner(later, later) -
+            rest.col(0).tail(later) * rest.row(0).tail(later) / rest(0, 0))
+               .eval();
+  }
+
   const auto fit_now = [&](std::size_t r, std::size_t g, std::size_t now) {
     std::vector<double> values, importance;
     for (std::size_t i = 0; i < cols; ++i) {
       if (result.order[i] / width != g) continue;
       values.push_back(w(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(i)));
-      if (rules.weighted_clip) importance.push_back(h(order[i], order[i]));
+      if (rules.weighted_clip) importance.push_back(price[i]);
     }
     const FittedGrid fitted = fit(values, importance, rules.grid);
     result.grids[r][g] = fitted.grid;
@@ -100,7 +112,7 @@ inline GptqResult gptq(const Eigen::MatrixXd& weights, const Eigen::MatrixXd& h,
       const auto row = static_cast<Eigen::Index>(r);
       const Grid& grid = result.grids[r][g];
       const double steps = position(w(row, at), grid, rules.grid);
-      if (std::abs(steps - std::floor(steps) - 0.5) < 1e-9) result.near_ties[r][i] = 1;
+      if (near_half(steps, rules.grid)) result.near_ties[r][i] = 1;
       const int code = code_of(w(row, at), grid, rules.grid);
       result.codes[r][result.order[i]] = code;
       const double error = (w(row, at) - value_of(code, grid, rules.grid)) / d;

@@ -99,8 +99,53 @@ inline double grid_error(const std::vector<double>& values, const std::vector<do
 
 struct FittedGrid {
   Grid grid;
-  bool near_tie = false;  ///< another grid was as good to 1e-9
+  bool near_tie = false;  ///< something that decides the grid was even to 1e-9
 };
+
+/// Takes `candidate` where it is better; even ones are near ties.
+inline void consider(const Grid& candidate, const std::vector<double>& values,
+                     const std::vector<double>& weights, const GridRules& rules, double& best,
+                     FittedGrid& fitted) {
+  const bool other = candidate.scale != fitted.grid.scale || candidate.zero != fitted.grid.zero ||
+                     candidate.minimum != fitted.grid.minimum;
+  const double error = grid_error(values, weights, candidate, rules);
+  const bool even = other && std::abs(error - best) <= 1e-9 * error;
+  if (error < best) {
+    // A near tie between grids that both lose to this one no longer matters.
+    fitted = {candidate, even};
+    best = error;
+  } else if (even) {
+    fitted.near_tie = true;
+  }
+}
+
+/// A decision that rounding errors may tip. Beyond the ends of the grid both sides clamp to one
+/// code, and the symmetric rule puts a largest weight there: half a step beyond the top.
+inline bool near_half(double steps, const GridRules& rules) {
+  return steps > 0 && steps < rules.top() && std::abs(steps - std::floor(steps) - 0.5) < 1e-9;
+}
+
+/// Normal equations of min sum w (scale q + minimum - v)^2, the minimum 0 where there is none.
+inline Grid least_squares(const std::vector<double>& values, const std::vector<double>& weights,
+                          const Grid& grid, const GridRules& rules) {
+  double one = 0, q1 = 0, q2 = 0, v1 = 0, qv = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double w = weights.empty() ? 1.0 : weights[i];
+    const double q =
+        code_of(values[i], grid, rules) - (rules.zero == Zero::minimum ? 0 : grid.zero);
+    one += w, q1 += w * q, q2 += w * q * q, v1 += w * values[i], qv += w * q * values[i];
+  }
+  Grid fitted = grid;
+  if (rules.zero != Zero::minimum) {
+    if (qv > 0) fitted.scale = round_scale(qv / q2, rules.stored);
+    return fitted;
+  }
+  const double slope = (one * qv - q1 * v1) / (one * q2 - q1 * q1);
+  if (!(slope > 0) || std::isinf(slope)) return grid;
+  fitted.scale = round_scale(slope, rules.stored);
+  fitted.minimum = round_stored((v1 - fitted.scale * q1) / one, rules.stored);
+  return fitted;
+}
 
 /// For groups that are neither all zero nor constant (those have golden values in the tests).
 inline FittedGrid fit(const std::vector<double>& values, const std::vector<double>& weights,
@@ -109,31 +154,29 @@ inline FittedGrid fit(const std::vector<double>& values, const std::vector<doubl
   const double high = *std::max_element(values.begin(), values.end());
   FittedGrid fitted{span_range(low, high, rules)};
   if (rules.clip_steps == 0) return fitted;
-  std::vector<Grid> candidates;
-  for (int i = 0; i <= rules.clip_steps; ++i) {
+  double best = grid_error(values, weights, fitted.grid, rules);
+  for (int i = 1; i <= rules.clip_steps; ++i) {
     const double part = 1 - i * rules.max_shrink / rules.clip_steps;
     const double middle = rules.zero == Zero::minimum ? (low + high) / 2 : 0;
-    candidates.push_back(
-        span_range(middle + part * (low - middle), middle + part * (high - middle), rules));
+    consider(span_range(middle + part * (low - middle), middle + part * (high - middle), rules),
+             values, weights, rules, best, fitted);
   }
   if (rules.zero == Zero::symmetric && high >= -low) {
-    Grid exact_top = candidates.front();
+    Grid exact_top = fitted.grid;
     exact_top.scale = round_scale(high / ((1 << (rules.bits - 1)) - 1), rules.stored);
-    candidates.push_back(exact_top);
+    consider(exact_top, values, weights, rules, best, fitted);
   }
-  double best = std::numeric_limits<double>::infinity();
-  for (const Grid& candidate : candidates) {
-    const double error = grid_error(values, weights, candidate, rules);
-    const bool other = candidate.scale != fitted.grid.scale || candidate.zero != fitted.grid.zero ||
-                       candidate.minimum != fitted.grid.minimum;
-    if (error < best) {
-      fitted.near_tie = other && best - error <= 1e-9 * best;
-      best = error;
-      fitted.grid = candidate;
-    } else if (other && error - best <= 1e-9 * error) {
-      fitted.near_tie = true;
-    }
+  bool tie = fitted.near_tie;
+  for (int i = 0; i < 4; ++i) {
+    for (const double value : values)
+      tie = tie || near_half(position(value, fitted.grid, rules), rules);
+    const double before = best;
+    consider(least_squares(values, weights, fitted.grid, rules), values, weights, rules, best,
+             fitted);
+    tie = tie || fitted.near_tie;
+    if (best == before) break;
   }
+  fitted.near_tie = tie;
   return fitted;
 }
 

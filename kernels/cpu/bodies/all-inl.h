@@ -7,5 +7,6 @@
 #include "kernels/cpu/bodies/attention-inl.h"
 #include "kernels/cpu/bodies/attention_decode-inl.h"
 #include "kernels/cpu/bodies/elementwise-inl.h"
+#include "kernels/cpu/bodies/grid_errors-inl.h"
 #include "kernels/cpu/bodies/table-inl.h"
 // clang-format on

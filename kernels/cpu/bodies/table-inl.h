@@ -39,5 +39,6 @@ constexpr KernelTable make_table(const char* name, bool (*usable)() noexcept, Bl
           rope,
           f16_to_f32,
           bf16_to_f32,
-          exp_all};
+          exp_all,
+          grid_errors};
 }

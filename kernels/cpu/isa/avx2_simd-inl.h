@@ -108,6 +108,10 @@ struct F64 {
   void store_first(double* p, std::size_t n) const { _mm256_maskstore_pd(p, first(n), v); }
   static F64 fma(F64 a, F64 b, F64 c) { return {_mm256_fmadd_pd(a.v, b.v, c.v)}; }
   friend F64 operator+(F64 a, F64 b) { return {_mm256_add_pd(a.v, b.v)}; }
+  friend F64 operator-(F64 a, F64 b) { return {_mm256_sub_pd(a.v, b.v)}; }
+  friend F64 operator*(F64 a, F64 b) { return {_mm256_mul_pd(a.v, b.v)}; }
+  static F64 max(F64 a, F64 b) { return {_mm256_max_pd(a.v, b.v)}; }
+  static F64 min(F64 a, F64 b) { return {_mm256_min_pd(a.v, b.v)}; }
   static F64 widen(const float* p) { return {_mm256_cvtps_pd(_mm_loadu_ps(p))}; }
   double sum() const {
     const __m128d s = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));

@@ -117,6 +117,10 @@ struct F64 {
   void store_first(double* p, std::size_t n) const { _mm512_mask_storeu_pd(p, first(n), v); }
   static F64 fma(F64 a, F64 b, F64 c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
   friend F64 operator+(F64 a, F64 b) { return {_mm512_add_pd(a.v, b.v)}; }
+  friend F64 operator-(F64 a, F64 b) { return {_mm512_sub_pd(a.v, b.v)}; }
+  friend F64 operator*(F64 a, F64 b) { return {_mm512_mul_pd(a.v, b.v)}; }
+  static F64 max(F64 a, F64 b) { return {_mm512_max_pd(a.v, b.v)}; }
+  static F64 min(F64 a, F64 b) { return {_mm512_min_pd(a.v, b.v)}; }
   static F64 widen(const float* p) { return {_mm512_cvtps_pd(_mm256_loadu_ps(p))}; }
   double sum() const { return _mm512_reduce_add_pd(v); }
 

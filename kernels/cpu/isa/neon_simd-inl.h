@@ -81,6 +81,10 @@ struct F64 {
   }
   static F64 fma(F64 a, F64 b, F64 c) { return {vfmaq_f64(c.v, a.v, b.v)}; }
   friend F64 operator+(F64 a, F64 b) { return {vaddq_f64(a.v, b.v)}; }
+  friend F64 operator-(F64 a, F64 b) { return {vsubq_f64(a.v, b.v)}; }
+  friend F64 operator*(F64 a, F64 b) { return {vmulq_f64(a.v, b.v)}; }
+  static F64 max(F64 a, F64 b) { return {vmaxq_f64(a.v, b.v)}; }
+  static F64 min(F64 a, F64 b) { return {vminq_f64(a.v, b.v)}; }
   static F64 widen(const float* p) { return {vcvt_f64_f32(vld1_f32(p))}; }
   double sum() const { return vaddvq_f64(v); }
 

@@ -109,6 +109,10 @@ struct F64 {
   }
   static F64 fma(F64 a, F64 b, F64 c) { return {a.v * b.v + c.v}; }
   friend F64 operator+(F64 a, F64 b) { return {a.v + b.v}; }
+  friend F64 operator-(F64 a, F64 b) { return {a.v - b.v}; }
+  friend F64 operator*(F64 a, F64 b) { return {a.v * b.v}; }
+  static F64 max(F64 a, F64 b) { return {a.v > b.v ? a.v : b.v}; }
+  static F64 min(F64 a, F64 b) { return {a.v < b.v ? a.v : b.v}; }
   static F64 widen(const float* p) { return {Vector{p[0], p[1]}}; }
   double sum() const { return v[0] + v[1]; }
 

@@ -50,7 +50,7 @@ void compare(const std::vector<double>& values, const std::vector<double>& weigh
   for (const double value : values) {
     const double steps = reference::position(value, want.grid, rules);
     const int code = nearest_code(value, got, scheme);
-    if (std::abs(steps - std::floor(steps) - 0.5) > 1e-9)
+    if (!reference::near_half(steps, rules))
       REQUIRE(code == reference::code_of(value, want.grid, rules));
     REQUIRE(std::abs(code_value(static_cast<std::uint8_t>(code), got, scheme) -
                      reference::value_of(code, want.grid, rules)) <=
