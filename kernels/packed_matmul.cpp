@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kMostTokenColumns = 144;  // of one pass over the weights
 constexpr std::size_t kMostRunColumns = 32768;  // 255 * 127 * this < 2^31
 constexpr std::size_t kGroupRunColumns = 128;   // of a run where a weight group is a whole row
-constexpr std::size_t kItemBytes = std::size_t{32} << 10;  // packed: worth handing to a thread
+constexpr std::size_t kItemBytes = std::size_t{64} << 10;  // packed: worth handing to a thread
 
 std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 std::size_t smaller(std::size_t a, std::size_t b) { return a < b ? a : b; }
@@ -145,24 +145,44 @@ struct IntPass {
   void multiply_stream(float* y, std::size_t ldy) const {
     const auto function =
         call.table.stream[bits_index(call.format.stored_bits())][tiles.columns - 1];
+    const std::size_t panels = call.table.stream_panels[tiles.columns - 1];
     parallel_for(
-        call.format.panels(), call.chunk(1, 1),
-        [&](std::size_t p) {
-          alignas(kLineBytes) float totals[kMostStreamColumns * kPanelRows] = {};
-          const unsigned char* panel = call.panel(p);
-          const PackedJob job{&call.format,
-                              runs,
-                              tile(0),
-                              {panel},
-                              {panel + call.format.codes_offset()},
-                              0,
-                              call.format.blocks(),
-                              totals,
-                              nullptr};
+        ceil_div(call.format.panels(), panels), call.chunk(panels, 1),
+        [&](std::size_t i) {
+          alignas(kLineBytes) float totals[kMostPanels * kMostStreamColumns * kPanelRows];
+          __builtin_memset(totals, 0, panels * tiles.columns * kPanelRows * sizeof(float));
+          PackedJob job{};
+          job.format = &call.format;
+          job.runs = runs;
+          job.tokens = tile(0);
+          job.count = call.format.blocks();
+          job.totals = totals;
+          for (std::size_t p = 0; p < panels; ++p) {
+            job.panels[p] = call.panel(i * panels + p);
+            job.codes[p] = job.panels[p] + call.format.codes_offset();
+          }
           function(job);
-          call.finish(p, 1, tiles.columns, tiles.columns / tiles.unit, totals, y, ldy);
+          call.finish(i * panels, panels, tiles.columns, tiles.columns / tiles.unit, totals, y,
+                      ldy);
         },
         call.options.threads);
+  }
+  // What tile `t` brings nearer while it multiplies a chunk: its part of the next chunk's codes, or
+  // of the first chunk of the panels behind these.
+  void look_ahead(std::size_t first, std::size_t t, PackedJob& job) const {
+    const PackedFormat& f = call.format;
+    const std::size_t panels = call.table.tile_panels, next = job.first + kChunkBlocks;
+    const bool same = next < f.blocks();
+    const auto lines = static_cast<std::size_t>(f.stored_bits());
+    const std::size_t each = ceil_div(lines, tiles.count);
+    job.ahead_lines = 0;
+    if (t * each >= lines || (!same && first + panels >= f.panels())) return;
+    job.ahead_lines = each;
+    for (std::size_t p = 0; p < panels; ++p) {
+      const unsigned char* panel = same ? job.panels[p] : call.panel(first + panels + p);
+      job.ahead[p] = panel + f.codes_offset() + (same ? next * f.block_bytes() : 0) +
+                     t * each * kChunkBlocks * kLineBytes;
+    }
   }
   // `tile_panels` panels from panel `first` on: expanded chunk by chunk, each met by all tiles.
   void multiply_panels(std::size_t first, float* y, std::size_t ldy) const {
@@ -181,7 +201,9 @@ struct IntPass {
       carry = carver.take<std::int32_t>(panels * tiles.columns * kPanelRows);
     }
     __builtin_memset(totals, 0, panels * tiles.columns * kPanelRows * sizeof(float));
-    PackedJob job{&f, runs, {}, {}, {}, 0, 0, nullptr, nullptr};
+    PackedJob job{};
+    job.format = &f;
+    job.runs = runs;
     for (std::size_t p = 0; p < panels; ++p) job.panels[p] = call.panel(first + p);
     for (; job.first < f.blocks(); job.first += kChunkBlocks) {
       job.count = smaller(kChunkBlocks, f.blocks() - job.first);
@@ -196,6 +218,7 @@ struct IntPass {
         job.tokens = tile(t);
         job.totals = totals + at;
         job.carry = carry + at;
+        look_ahead(first, t, job);
         call.table.tile[f.stored_bits() == 8][job.tokens.columns - 1](job);
       }
     }

@@ -26,6 +26,10 @@ constexpr InstructionSet kSets[] = {
     {"avx512", &kAvx512Table, &kPackedAvx512Table},
     {"avxvnni", &kAvx2Table, &kPackedAvxVnniTable},
     {"avx2", &kAvx2Table, &kPackedAvx2Table},
+#elif defined(__aarch64__)
+    {"i8mm", &kNeonTable, &kPackedI8mmTable},
+    {"dotprod", &kNeonTable, &kPackedDotprodTable},
+    {"neon", &kNeonTable, &kPackedNeonTable},
 #endif
     {"scalar", &kScalarTable, &kPackedScalarTable},
 };

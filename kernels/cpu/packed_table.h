@@ -10,7 +10,7 @@ namespace libquant::kernels {
 // Limits of every instruction set's tiles; a table says which of them it has.
 constexpr std::size_t kMostStreamColumns = 8;
 constexpr std::size_t kMostTileColumns = 12;
-constexpr std::size_t kMostTilePanels = 2;
+constexpr std::size_t kMostPanels = 4;
 /// Blocks of a panel between two visits of one tile of tokens: their expanded codes stay in L1.
 constexpr std::size_t kChunkBlocks = 16;
 /// Columns whose products exact mode adds up before they go to the total.
@@ -44,25 +44,29 @@ struct QuantizeJob {
   std::int32_t factor;  ///< what the weights' codes are too large by, or 1 for integer zeros
 };
 
-/// Products of one tile of tokens with blocks [first, first + count) of `tile_panels` panels.
+/// Products of one tile of tokens with blocks [first, first + count) of some panels.
 struct PackedJob {
   const PackedFormat* format;
   PackedRuns runs;
   PackedTokens tokens;
-  const unsigned char* panels[kMostTilePanels];  ///< begin of each: its scales
-  const std::uint8_t* codes[kMostTilePanels];    ///< of block `first`, as the function reads them
+  const unsigned char* panels[kMostPanels];  ///< begin of each: its scales
+  const std::uint8_t* codes[kMostPanels];    ///< of block `first`, as the function reads them
   std::size_t first;
   std::size_t count;
+  /// Codes of later blocks, to be brought nearer meanwhile: `ahead_lines` lines of each panel per
+  /// block of this call. Read by `tile`; `stream` looks ahead by itself.
+  const std::uint8_t* ahead[kMostPanels];
+  std::size_t ahead_lines;
   float* totals;        ///< [panels][columns][16], added to
   std::int32_t* carry;  ///< the same: the sums of a run that goes on in the next call
 };
 
 struct ExactJob {
-  std::size_t columns;                    ///< tokens
-  std::size_t depth;                      ///< summands, at most kExactColumns
-  const float* weights[kMostTilePanels];  ///< [depth][16] each
-  const float* x;                         ///< [depth][columns]
-  float* totals;                          ///< [panels][columns][16], added to
+  std::size_t columns;                ///< tokens
+  std::size_t depth;                  ///< summands, at most kExactColumns
+  const float* weights[kMostPanels];  ///< [depth][16] each
+  const float* x;                     ///< [depth][columns]
+  float* totals;                      ///< [panels][columns][16], added to
 };
 
 /// How totals become outputs.
@@ -80,6 +84,7 @@ struct PackedTable {
   const char* name;
   bool (*supported)() noexcept;
   std::size_t stream_columns;
+  std::size_t stream_panels[kMostStreamColumns];  ///< by columns - 1
   std::size_t tile_columns;
   std::size_t tile_panels;
   std::size_t tile_depth;  ///< PackedTokens::depth that `tile` reads; `stream` reads 4
@@ -89,7 +94,7 @@ struct PackedTable {
   /// Quantizes x[cols] into column `column` (and the next, for a residual) of the tile.
   void (*quantize)(const QuantizeJob& job, const float* x, std::size_t column,
                    const PackedTokens& tokens) noexcept;
-  /// One panel, codes as packed.
+  /// stream_panels[columns - 1] panels, codes as packed.
   void (*stream[4][kMostStreamColumns])(const PackedJob& job) noexcept;
   /// Codes of `count` blocks, one byte each, in the order that `tile` reads. nullptr where that is
   /// the packed one.

@@ -1,6 +1,27 @@
 // Integer products of packed codes with quantized activations. No include guard on purpose;
 // include nothing here.
 
+// How far ahead of the codes in use a stream asks for more: the machine's own prefetching does not
+// cover the latency of memory behind several streams (docs/kernels.md has the measurement).
+constexpr std::size_t kAheadBytes = 2048;
+
+// Codes to bring nearer, `lines` lines of each panel per block.
+template <std::size_t kPanels>
+struct Ahead {
+  const std::uint8_t* at[kPanels];
+  std::size_t lines;
+
+  LIBQUANT_INLINE void block() noexcept {
+    for (std::size_t i = 0; i < lines; ++i) {
+      LIBQUANT_UNROLL
+      for (std::size_t p = 0; p < kPanels; ++p) {
+        __builtin_prefetch(at[p], 0, 2);
+        at[p] += kLineBytes;
+      }
+    }
+  }
+};
+
 // Adds the products of `count` blocks to sum[vector][column]; a vector is Words::kLanes rows of a
 // panel. Codes come as packed, or as `expand` wrote them.
 template <int kBits, bool kExpanded>
@@ -38,7 +59,7 @@ struct LaneMultiplier {
 
   template <std::size_t kPanels, std::size_t kColumns>
   static LIBQUANT_INLINE void add(const std::uint8_t* (&codes)[kPanels], std::size_t count,
-                                  const std::int8_t* x,
+                                  const std::int8_t* x, Ahead<kPanels>& ahead,
                                   Words (&sum)[kPanels * kPanelVecs][kColumns]) noexcept {
     constexpr std::size_t kVecs = kPanels * kPanelVecs;
     // Enough independent sums to hide the latency of one product.
@@ -55,6 +76,16 @@ struct LaneMultiplier {
       }
     };
     const auto next = [&]() LIBQUANT_LAMBDA {
+      if constexpr (kExpanded) {
+        ahead.block();
+      } else {
+        LIBQUANT_UNROLL
+        for (std::size_t i = 0; i < kBits; ++i) {
+          LIBQUANT_UNROLL
+          for (std::size_t p = 0; p < kPanels; ++p)
+            __builtin_prefetch(codes[p] + kAheadBytes + i * kLineBytes);
+        }
+      }
       block<kChains>(codes, x, part);
       LIBQUANT_UNROLL
       for (std::size_t p = 0; p < kPanels; ++p) codes[p] += kBlockBytes;
@@ -165,7 +196,12 @@ LIBQUANT_INLINE void store_carry(const Words (&sum)[kVecs][kColumns],
 template <typename Multiplier, std::size_t kPanels, std::size_t kColumns>
 void multiply_blocks(const PackedJob& job) noexcept {
   const std::uint8_t* codes[kPanels];
-  for (std::size_t p = 0; p < kPanels; ++p) codes[p] = job.codes[p];
+  Ahead<kPanels> ahead;
+  ahead.lines = job.ahead_lines;
+  for (std::size_t p = 0; p < kPanels; ++p) {
+    codes[p] = job.codes[p];
+    ahead.at[p] = job.ahead[p];
+  }
   const std::int8_t* x = job.tokens.codes + job.first * kBlockColumns * kColumns;
   const std::size_t end = job.first + job.count, all = job.format->blocks();
   std::size_t block = job.first, run = block / job.runs.blocks;
@@ -180,7 +216,7 @@ void multiply_blocks(const PackedJob& job) noexcept {
     } else {
       load_carry(job.carry, sum);
     }
-    Multiplier::add(codes, stop - block, x, sum);
+    Multiplier::add(codes, stop - block, x, ahead, sum);
     x += (stop - block) * kBlockColumns * kColumns;
     if (stop == run_end) {
       end_run(job, run, sum);

@@ -4,8 +4,10 @@
 // Tile sizes: `Tiles` of the instruction set says how many columns and panels its registers hold.
 template <int kBits, std::size_t kColumns>
 constexpr void fill_stream(PackedTable& table) {
+  constexpr std::size_t kPanels = Tiles::stream_panels(kColumns);
+  table.stream_panels[kColumns - 1] = kPanels;
   table.stream[bits_index(kBits)][kColumns - 1] =
-      multiply_blocks<LaneMultiplier<kBits, false>, 1, kColumns>;
+      multiply_blocks<LaneMultiplier<kBits, false>, kPanels, kColumns>;
   if constexpr (kColumns < Tiles::kStreamColumns) fill_stream<kBits, kColumns + 1>(table);
 }
 

@@ -22,7 +22,9 @@ struct Dot {
   static_assert(kBits <= 4);
   static Sum zero() { return {_mm256_setzero_si256()}; }
   static Sum add(Sum sum, Bytes w, Bytes x) {
-    return {_mm256_add_epi16(sum.v, _mm256_maddubs_epi16(w.v, x.v))};
+    sum.v = _mm256_add_epi16(sum.v, _mm256_maddubs_epi16(w.v, x.v));
+    asm("" : "+x"(sum.v));  // in this order: GCC would add products in a tree and spill them
+    return sum;
   }
   static Words widen(Words sum, Sum part) {
     return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(part.v, _mm256_set1_epi16(1)))};
@@ -44,6 +46,7 @@ struct Dot<8> {
 struct Tiles {
   static constexpr std::size_t kPanels = 1, kColumns = 4, kStreamColumns = 4, kExactColumns = 6;
   static constexpr std::size_t kDepth = 4;
+  static constexpr std::size_t stream_panels(std::size_t columns) { return columns <= 2 ? 2 : 1; }
 };
 
 #include "kernels/cpu/bodies/packed_all-inl.h"

@@ -21,7 +21,9 @@ struct Dot {
   static_assert(kBits <= 4);
   static Sum zero() { return {_mm512_setzero_si512()}; }
   static Sum add(Sum sum, Bytes w, Bytes x) {
-    return {_mm512_add_epi16(sum.v, _mm512_maddubs_epi16(w.v, x.v))};
+    sum.v = _mm512_add_epi16(sum.v, _mm512_maddubs_epi16(w.v, x.v));
+    asm("" : "+v"(sum.v));  // in this order: GCC would add products in a tree and spill them
+    return sum;
   }
   static Words widen(Words sum, Sum part) {
     return {_mm512_add_epi32(sum.v, _mm512_madd_epi16(part.v, _mm512_set1_epi16(1)))};
@@ -45,6 +47,7 @@ struct Dot<8> {
 struct Tiles {
   static constexpr std::size_t kPanels = 2, kColumns = 10, kStreamColumns = 8, kExactColumns = 12;
   static constexpr std::size_t kDepth = 4;
+  static constexpr std::size_t stream_panels(std::size_t) { return 2; }
 };
 
 #include "kernels/cpu/bodies/packed_all-inl.h"

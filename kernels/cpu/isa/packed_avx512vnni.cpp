@@ -23,6 +23,7 @@ struct Dot {
 struct Tiles {
   static constexpr std::size_t kPanels = 2, kColumns = 12, kStreamColumns = 8, kExactColumns = 12;
   static constexpr std::size_t kDepth = 4;
+  static constexpr std::size_t stream_panels(std::size_t) { return 2; }
 };
 
 #include "kernels/cpu/bodies/packed_all-inl.h"

@@ -26,6 +26,7 @@ struct Dot {
 struct Tiles {
   static constexpr std::size_t kPanels = 1, kColumns = 6, kStreamColumns = 4, kExactColumns = 6;
   static constexpr std::size_t kDepth = 4;
+  static constexpr std::size_t stream_panels(std::size_t columns) { return columns <= 2 ? 2 : 1; }
 };
 
 #include "kernels/cpu/bodies/packed_all-inl.h"

@@ -10,8 +10,9 @@ namespace {
 // clang-format on
 
 struct Tiles {
-  static constexpr std::size_t kPanels = 1, kColumns = 4, kStreamColumns = 4, kExactColumns = 4;
+  static constexpr std::size_t kPanels = 1, kColumns = 2, kStreamColumns = 2, kExactColumns = 2;
   static constexpr std::size_t kDepth = 4;
+  static constexpr std::size_t stream_panels(std::size_t) { return 1; }
 };
 
 #include "kernels/cpu/bodies/packed_all-inl.h"

@@ -96,7 +96,8 @@ struct Dot {
   using Sum = Words;
   static constexpr bool kDeferred = false;
   static constexpr int kBias = 0;
-  static Words add(Words sum, Bytes w, Bytes x) {
+  // Not inlined: hundreds of copies of sixteen products would take minutes to compile.
+  __attribute__((noinline)) static Words add(Words sum, Bytes w, Bytes x) {
     for (std::size_t i = 0; i < Words::kLanes; ++i)
       for (std::size_t j = 0; j < 4; ++j)
         sum.v[i] += w.v[4 * i + j] * static_cast<std::int8_t>(x.v[4 * i + j]);
