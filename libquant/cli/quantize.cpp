@@ -12,6 +12,7 @@
 #include "libquant/cli/arguments.h"
 #include "libquant/cli/commands.h"
 #include "libquant/cli/console.h"
+#include "libquant/cli/fairness_arguments.h"
 #include "libquant/cli/override.h"
 #include "libquant/cli/quantize_output.h"
 #include "libquant/pipeline/quantize_model.h"
@@ -196,6 +197,7 @@ void add_quantize(CLI::App& app, int& exit_code) {
   add_grid(*command, *a);
   add_calibration(*command, *a);
   add_layers(*command, *a);
+  add_fairness(*command, a->options.fairness);
   add_common(*command, a->common);
   command->callback([a, &exit_code] { exit_code = run(*a); });
 }

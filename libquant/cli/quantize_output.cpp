@@ -21,7 +21,9 @@ Json plan_json(const Checkpoint& source, const QuantizePlan& plan) {
                        {"calibration_tokens_available", plan.calibration_tokens_available},
                        {"expected_peak_bytes", plan.expected_peak_bytes},
                        {"expected_disk_bytes", plan.expected_disk_bytes},
-                       {"floor_flops", plan.floor_flops}});
+                       {"floor_flops", plan.floor_flops},
+                       {"probe_items", plan.probe_items},
+                       {"probe_tokens", plan.probe_tokens}});
 }
 
 void print_layers(const QuantizeReport& report) {
@@ -35,6 +37,31 @@ void print_layers(const QuantizeReport& report) {
                fmt::format("{:.2f}", r.seconds), note});
   }
   fmt::print("\n{}", table.text());
+}
+
+void print_fairness(const QuantizeReport& report) {
+  const FairReport& fair = *report.fairness;
+  Table table(
+      {"layer", "alpha", "trace ratio", "reconstruction", "probe error", "columns (share)"});
+  for (const auto& layer : report.layers) {
+    if (!layer.fairness) continue;
+    const FairLayerReport& f = *layer.fairness;
+    std::string columns;
+    for (std::size_t i = 0; i < f.columns.size() && i < 3; ++i)
+      columns += fmt::format("{}{} ({:.0f} %)", i == 0 ? "" : ", ", f.columns[i].column,
+                             100 * f.columns[i].share);
+    table.add({layer.name, f.skipped ? "skipped" : fmt::format("{:.3g}", f.alpha),
+               fmt::format("{:.2e}", f.trace_ratio), fmt::format("{:.3e}", f.reconstruction),
+               fmt::format("{:.3e}", f.probe_error), columns});
+  }
+  fmt::print("\nfairness term: {}, {}, control {}, strength {}, keep {}; {} items, {} tokens\n{}",
+             fair.mode, fair.statistic, fair.control, fair.strength, fair.keep, fair.items,
+             fair.rows, table.text());
+  if (fair.statistics_seconds > 0)
+    fmt::print("statistics of the probes took {}\n", seconds_text(fair.statistics_seconds));
+  if (fair.skipped_layers > 0)
+    fmt::print("{} layers without the term: their probe statistics are zero\n",
+               fair.skipped_layers);
 }
 
 void print_totals(const QuantizeReport& r, const QuantizeOptions& options) {
@@ -78,6 +105,8 @@ void print_plan(const Checkpoint& source, const QuantizeOptions& options, const 
   if (plan.calibration_tokens > 0)
     fmt::print("calibration: {} of {} tokens\n", plan.calibration_tokens,
                plan.calibration_tokens_available);
+  if (plan.probe_items > 0 || plan.probe_tokens > 0)
+    fmt::print("fairness: {} probe items, {} tokens\n", plan.probe_items, plan.probe_tokens);
   fmt::print("expected: {} of memory, {} of disk, {:.2f} TFLOP at least\n",
              bytes_text(plan.expected_peak_bytes), bytes_text(plan.expected_disk_bytes),
              plan.floor_flops / 1e12);
@@ -90,6 +119,7 @@ void print_report(const QuantizeReport& report, const QuantizeOptions& options, 
     return;
   }
   print_layers(report);
+  if (report.fairness) print_fairness(report);
   print_totals(report, options);
   if (report.method_fallbacks > 0)
     fmt::print("{}: {} layers fell back to rounding ({} allowed)\n",

@@ -53,17 +53,6 @@ View as_heads(View x, std::size_t head_dim) {
   return {x.data, x.rows * x.cols / head_dim, head_dim, head_dim};
 }
 
-template <typename View>
-std::vector<View> split(std::span<const TreeRows> trees, View x) {
-  std::vector<View> parts;
-  std::size_t row = 0;
-  for (const TreeRows& tree : trees) {
-    parts.push_back(x.row_range(row, tree.rows()));
-    row += tree.rows();
-  }
-  return parts;
-}
-
 }  // namespace
 
 void add_rms_norm_backward(ConstMatrixView x, std::span<const float> weight, double epsilon,
@@ -138,11 +127,7 @@ BlockGradients::Attention BlockGradients::attend(const BlockWeights& block,
   rotate(trees, config_.heads, false, a.q);
   rotate(trees, config_.kv_heads, false, a.k);
   a.context = Matrix(a.q.rows(), a.q.cols());
-  const auto q = split(trees, ConstMatrixView(a.q)), k = split(trees, ConstMatrixView(a.k)),
-             v = split(trees, ConstMatrixView(a.v));
-  const auto context = split(trees, a.context.view());
-  for (std::size_t t = 0; t < trees.size(); ++t)
-    tree_attention(trees[t], constants(layer), q[t], k[t], v[t], context[t]);
+  tree_attention(trees, constants(layer), a.q, a.k, a.v, a.context);
   a.x = std::move(x);
   return a;
 }

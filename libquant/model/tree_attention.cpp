@@ -126,18 +126,39 @@ class HeadBackward {
   std::size_t group_, first_head_;
 };
 
-}  // namespace
+// One tree's part of a forward pass; branches put their keys behind a copy of the trunk's.
+struct TreeForward {
+  const TreeRows& tree;
+  const AttentionConstants& constants;
+  std::size_t first_row, first_key;
 
-std::size_t TreeRows::rows() const noexcept {
-  return std::accumulate(branches.begin(), branches.end(), trunk);
-}
+  std::size_t keys() const noexcept {
+    return tree.branches.empty() ? 0 : tree.trunk + *std::ranges::max_element(tree.branches);
+  }
 
-void tree_attention(const TreeRows& tree, const AttentionConstants& constants, ConstMatrixView q,
-                    ConstMatrixView k, ConstMatrixView v, MatrixView context) {
-  const auto attend = [&](std::size_t row, std::size_t count, std::size_t keys, ConstMatrixView ks,
-                          ConstMatrixView vs) {
+  void run(ConstMatrixView q, ConstMatrixView k, ConstMatrixView v, MatrixView all_keys,
+           MatrixView all_values, MatrixView context) const noexcept {
+    attend(first_row, tree.trunk, tree.trunk, k.row_range(first_row, tree.trunk),
+           v.row_range(first_row, tree.trunk), q, context);
+    if (tree.branches.empty()) return;
+    const MatrixView ks = all_keys.row_range(first_key, keys());
+    const MatrixView vs = all_values.row_range(first_key, keys());
+    copy_rows(k.row_range(first_row, tree.trunk), ks);
+    copy_rows(v.row_range(first_row, tree.trunk), vs);
+    std::size_t row = first_row + tree.trunk;
+    for (const std::size_t branch : tree.branches) {
+      if (branch == 0) continue;
+      copy_rows(k.row_range(row, branch), ks.row_range(tree.trunk, branch));
+      copy_rows(v.row_range(row, branch), vs.row_range(tree.trunk, branch));
+      attend(row, branch, tree.trunk + branch, ks, vs, q, context);
+      row += branch;
+    }
+  }
+
+  void attend(std::size_t row, std::size_t count, std::size_t seen, ConstMatrixView ks,
+              ConstMatrixView vs, ConstMatrixView q, MatrixView context) const noexcept {
     const kernels::AttentionShape shape{.queries = count,
-                                        .keys = keys,
+                                        .keys = seen,
                                         .heads = constants.heads,
                                         .kv_heads = constants.kv_heads,
                                         .head_dim = constants.head_dim,
@@ -145,20 +166,31 @@ void tree_attention(const TreeRows& tree, const AttentionConstants& constants, C
                                         .scale = constants.scale};
     kernels::attention_f32(shape, q.row(row).data(), q.stride, ks.data, vs.data, ks.stride,
                            context.row(row).data(), context.stride);
-  };
-  attend(0, tree.trunk, tree.trunk, k, v);
-  if (tree.branches.empty()) return;
-  const std::size_t longest = *std::ranges::max_element(tree.branches);
-  Matrix keys(tree.trunk + longest, k.cols), values(tree.trunk + longest, v.cols);
-  copy_rows(k.row_range(0, tree.trunk), keys);
-  copy_rows(v.row_range(0, tree.trunk), values);
-  std::size_t row = tree.trunk;
-  for (const std::size_t branch : tree.branches) {
-    if (branch == 0) continue;
-    copy_rows(k.row_range(row, branch), keys.view().row_range(tree.trunk, branch));
-    copy_rows(v.row_range(row, branch), values.view().row_range(tree.trunk, branch));
-    attend(row, branch, tree.trunk + branch, keys, values);
-    row += branch;
+  }
+};
+
+}  // namespace
+
+std::size_t TreeRows::rows() const noexcept {
+  return std::accumulate(branches.begin(), branches.end(), trunk);
+}
+
+void tree_attention(std::span<const TreeRows> trees, const AttentionConstants& constants,
+                    ConstMatrixView q, ConstMatrixView k, ConstMatrixView v, MatrixView context) {
+  std::vector<TreeForward> jobs;
+  std::size_t row = 0, most = 0;
+  for (const TreeRows& tree : trees) {
+    jobs.push_back({tree, constants, row, most});
+    row += tree.rows();
+    most += jobs.back().keys();
+  }
+  Matrix keys(most, k.cols), values(most, v.cols);
+  const auto run = [&](std::size_t t) { jobs[t].run(q, k, v, keys, values, context); };
+  // Few trees are worked on one after another by all threads, many side by side.
+  if (trees.size() >= static_cast<std::size_t>(kernels::thread_count())) {
+    kernels::parallel_for(trees.size(), 1, run);
+  } else {
+    for (std::size_t t = 0; t < trees.size(); ++t) run(t);
   }
 }
 

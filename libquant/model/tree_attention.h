@@ -25,10 +25,10 @@ struct AttentionConstants {
   float scale;
 };
 
-/// Causal grouped-query attention of one tree. q, context: [rows x heads*head_dim]; k, v: [rows x
-/// kv_heads*head_dim], after the rotary embedding.
-void tree_attention(const TreeRows& tree, const AttentionConstants& constants, ConstMatrixView q,
-                    ConstMatrixView k, ConstMatrixView v, MatrixView context);
+/// Causal grouped-query attention of trees after one another. q, context: [rows x heads*head_dim];
+/// k, v: [rows x kv_heads*head_dim], after the rotary embedding.
+void tree_attention(std::span<const TreeRows> trees, const AttentionConstants& constants,
+                    ConstMatrixView q, ConstMatrixView k, ConstMatrixView v, MatrixView context);
 
 /// Rows of one tree, and where its gradients go.
 struct TreeGradients {

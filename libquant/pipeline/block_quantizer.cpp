@@ -120,16 +120,22 @@ void BlockQuantizer::solve(Pass& pass, std::span<const LinearRole> roles,
     progress_.stage(fmt::format("block {} of {}: quantizing {}", pass.block + 1, config_.layers,
                                 to_string(role)));
     Matrix& weight = pass.weights[role].weight;
-    LayerResult result = metric
-                             ? quantize_layer(weight, *metric, planned.options, planned.tensor())
-                             : quantize_layer(weight, nullptr, planned.options, planned.tensor());
+    std::optional<FairLayerReport> fairness;
+    LayerResult result;
+    if (fair_ != nullptr && metric)
+      result = fair_->quantize(planned, weight, *hessian, *metric, fairness.emplace());
+    else if (metric)
+      result = quantize_layer(weight, *metric, planned.options, planned.tensor());
+    else
+      result = quantize_layer(weight, nullptr, planned.options, planned.tensor());
     result.report.group_fallback = planned.group_fallback;
     if (hessian)
       dequantize_rows(result.matrix, 0, weight);
     else
       weight = Matrix();
-    pass.done.push_back({{planned.name, planned.options.scheme, std::move(result.report)},
-                         std::move(result.matrix)});
+    pass.done.push_back(
+        {{planned.name, planned.options.scheme, std::move(result.report), std::move(fairness)},
+         std::move(result.matrix)});
     progress_.add(solve_work(planned, hessian.has_value()));
   }
   metric.reset();

@@ -10,6 +10,7 @@
 #include "libquant/linalg/hessian.h"
 #include "libquant/model/block.h"
 #include "libquant/pipeline/block_file.h"
+#include "libquant/pipeline/fair_solver.h"
 #include "libquant/pipeline/layer_plan.h"
 #include "libquant/pipeline/progress_meter.h"
 #include "libquant/pipeline/scratch_activations.h"
@@ -25,6 +26,9 @@ class BlockQuantizer {
   /// forward pass is needed. `scratch` is a folder.
   BlockQuantizer(const ModelConfig& config, const LayerPlan& plan, Matrix hidden,
                  std::size_t window, const std::filesystem::path& scratch, ProgressMeter& progress);
+
+  /// Solves layers with a fairness term from now on; `solver` must outlive this.
+  void use(const FairSolver* solver) noexcept { fair_ = solver; }
 
   /// Quantizes one block and moves the hidden states behind it (not for the last block). `weights`
   /// are used up.
@@ -60,6 +64,7 @@ class BlockQuantizer {
   ScratchActivations scratch_;
   std::vector<std::size_t> lengths_;
   ProgressMeter& progress_;
+  const FairSolver* fair_ = nullptr;
   StageSeconds seconds_;
 };
 

@@ -56,12 +56,22 @@ std::string schemes_hash(const LayerPlan& plan) {
   return hasher.hex();
 }
 
+void add_fairness(const FairnessOptions& fairness, const FairPreparation& fair, Json& json) {
+  json.set("fairness_mode", to_string(fairness.mode));
+  json.set("fairness_strength", fairness.strength);
+  json.set("fairness_keep", fairness.keep);
+  json.set("fairness_layers", fairness.layers);
+  for (const auto& [key, value] : fair.identity.as_object("identity"))
+    json.set("fairness." + key, value);
+}
+
 std::string text_of(const Json* value) { return value == nullptr ? "absent" : value->dump(); }
 
 }  // namespace
 
 Json make_fingerprint(const Checkpoint& source, const QuantizeOptions& options,
-                      const LayerPlan& plan, const CalibrationSet& calibration) {
+                      const LayerPlan& plan, const CalibrationSet& calibration,
+                      const FairPreparation* fair) {
   Json json = Json::object({});
   json.set("libquant_version", version());
   json.set("isa", kernels::active().name);
@@ -79,6 +89,7 @@ Json make_fingerprint(const Checkpoint& source, const QuantizeOptions& options,
   json.set("shard_bytes", options.write.shard_bytes);
   for (const auto& [key, value] : options.write.metadata) json.set("metadata." + key, value);
   json.set("layer_schemes_hash", schemes_hash(plan));
+  if (fair != nullptr) add_fairness(options.fairness, *fair, json);
   return json;
 }
 

@@ -70,13 +70,24 @@ void check_finite(const Checkpoint& source, const std::string& name) {
   source.release(name);
 }
 
+void add_fairness(const Checkpoint& source, const Prepared& prepared, QuantizePlan& plan) {
+  const ModelConfig& config = source.config();
+  const FairPreparation& fair = *prepared.fair;
+  plan.probe_items = fair.report.items;
+  plan.probe_tokens = fair.report.rows;
+  plan.expected_peak_bytes = std::max(plan.expected_peak_bytes + fair_solver_bytes(prepared.layers),
+                                      fair_peak_bytes(config, fair));
+  plan.expected_disk_bytes += fair_disk_bytes(config, fair);
+}
+
 }  // namespace
 
 Prepared prepare(const Checkpoint& source, const QuantizeOptions& options) {
   check_numbers(options);
   check_output(options.output, options.resume, options.overwrite);
-  Prepared prepared{plan_layers(source, options), {}, {}};
+  Prepared prepared{plan_layers(source, options), {}, {}, {}};
   prepared.calibration = calibrate(source, options);
+  prepared.fair = prepare_fairness(source, options, prepared.calibration);
 
   const std::size_t tokens = prepared.calibration.tokens.size();
   const std::size_t window = prepared.calibration.window;
@@ -94,6 +105,7 @@ Prepared prepare(const Checkpoint& source, const QuantizeOptions& options) {
   plan.expected_peak_bytes = expected_peak_bytes(source.config(), prepared.layers, tokens, window);
   plan.expected_disk_bytes = expected_disk_bytes(source, prepared.layers, options, tokens);
   plan.floor_flops = floor_flops(source.config(), prepared.layers, tokens, window);
+  if (prepared.fair) add_fairness(source, prepared, plan);
   check_disk(options, plan.expected_disk_bytes);
   return prepared;
 }

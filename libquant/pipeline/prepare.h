@@ -1,5 +1,8 @@
 #pragma once
 
+#include <memory>
+
+#include "libquant/pipeline/fair_prepare.h"
 #include "libquant/pipeline/layer_plan.h"
 
 namespace libquant {
@@ -7,7 +10,8 @@ namespace libquant {
 /// Everything decided and checked before the first computation.
 struct Prepared {
   LayerPlan layers;
-  CalibrationSet calibration;  ///< empty where no forward pass is needed
+  CalibrationSet calibration;             ///< empty where no forward pass is needed
+  std::unique_ptr<FairPreparation> fair;  ///< null where no fairness term is asked for
   QuantizePlan plan;
 };
 

@@ -49,7 +49,8 @@ QuantizeReport quantize_model(const Checkpoint& source, const QuantizeOptions& o
   const auto begin = std::chrono::steady_clock::now();
   PeakMemory memory;
   const Prepared prepared = prepare(source, options);
-  const Json fingerprint = make_fingerprint(source, options, prepared.layers, prepared.calibration);
+  const Json fingerprint =
+      make_fingerprint(source, options, prepared.layers, prepared.calibration, prepared.fair.get());
   if (options.resume && output_state(options.output) == OutputState::finished)
     return finished_report(options.output, fingerprint);
   if (options.on_plan) options.on_plan(prepared.plan);

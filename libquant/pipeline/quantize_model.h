@@ -12,6 +12,7 @@
 #include "libquant/checkpoint/formats.h"
 #include "libquant/checkpoint/write_checkpoint.h"
 #include "libquant/core/progress.h"
+#include "libquant/fairness/options.h"
 #include "libquant/pipeline/calibration.h"
 #include "libquant/pipeline/quantize_report.h"
 
@@ -36,9 +37,10 @@ struct QuantizePlan {
   std::vector<std::string> ignored;
   std::size_t group_fallbacks = 0;
   std::size_t calibration_tokens = 0, calibration_tokens_available = 0;
-  double expected_peak_bytes = 0;  ///< anonymous resident memory
-  double expected_disk_bytes = 0;  ///< work folder and results together
-  double floor_flops = 0;          ///< one forward + Hessians as SYRK + solves
+  double expected_peak_bytes = 0;                 ///< anonymous resident memory
+  double expected_disk_bytes = 0;                 ///< work folder and results together
+  double floor_flops = 0;                         ///< one forward + Hessians as SYRK + solves
+  std::size_t probe_items = 0, probe_tokens = 0;  ///< of the fairness statistics
 };
 
 struct QuantizeOptions {
@@ -46,6 +48,8 @@ struct QuantizeOptions {
   /// Needed for gptq and for a weighted clip search. Plain rtn does not read it, needs no forward
   /// pass, and reports plain errors.
   CalibrationOptions calibration;
+  /// Off without probes. Adds a pass over the original model before the first block.
+  FairnessOptions fairness;
   std::vector<LayerOverride> overrides;
   std::optional<std::size_t> group_fallback;  ///< group for matrices that the group does not divide
   std::size_t max_fallback = 0;  ///< layers that may fall back to RTN before it is a failure

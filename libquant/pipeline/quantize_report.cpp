@@ -86,21 +86,23 @@ Scheme scheme_from_json(const Json& json) {
 
 Json to_json(const NamedLayerReport& layer) {
   const LayerReport& r = layer.report;
-  return Json::object({{"name", layer.name},
-                       {"scheme", to_json(layer.scheme)},
-                       {"error", r.error},
-                       {"rtn_error", r.rtn_error},
-                       {"damping", r.damping},
-                       {"damping_attempts", r.damping_attempts},
-                       {"tokens", r.tokens},
-                       {"dead_columns", r.dead_columns},
-                       {"group_fallback", r.group_fallback},
-                       {"fallback", r.fallback},
-                       {"seconds", r.seconds}});
+  Json json = Json::object({{"name", layer.name},
+                            {"scheme", to_json(layer.scheme)},
+                            {"error", r.error},
+                            {"rtn_error", r.rtn_error},
+                            {"damping", r.damping},
+                            {"damping_attempts", r.damping_attempts},
+                            {"tokens", r.tokens},
+                            {"dead_columns", r.dead_columns},
+                            {"group_fallback", r.group_fallback},
+                            {"fallback", r.fallback},
+                            {"seconds", r.seconds}});
+  if (layer.fairness) json.set("fairness", to_json(*layer.fairness));
+  return json;
 }
 
 NamedLayerReport layer_report_from_json(const Json& json) {
-  NamedLayerReport layer{string_at(json, "name"), scheme_from_json(json.at("scheme")), {}};
+  NamedLayerReport layer{string_at(json, "name"), scheme_from_json(json.at("scheme")), {}, {}};
   LayerReport& r = layer.report;
   r.error = number_at(json, "error");
   r.rtn_error = number_at(json, "rtn_error");
@@ -111,6 +113,8 @@ NamedLayerReport layer_report_from_json(const Json& json) {
   r.group_fallback = json.at("group_fallback").as_bool("group_fallback");
   r.fallback = string_at(json, "fallback");
   r.seconds = number_at(json, "seconds");
+  if (const Json* fairness = json.find("fairness"))
+    layer.fairness = fair_layer_report_from_json(*fairness);
   return layer;
 }
 
@@ -126,6 +130,7 @@ Json to_json(const QuantizeReport& r) {
   json.set("files", std::move(files));
   json.set("ignored", strings(r.ignored));
   json.set("notes", strings(r.notes));
+  if (r.fairness) json.set("fairness", to_json(*r.fairness));
   json.set("layers", std::move(layers));
   return json;
 }
@@ -138,6 +143,7 @@ QuantizeReport report_from_json(const Json& json) {
   for (const auto& file : strings_at(json, "files")) r.files.emplace_back(file);
   r.ignored = strings_at(json, "ignored");
   r.notes = strings_at(json, "notes");
+  if (const Json* fairness = json.find("fairness")) r.fairness = fair_report_from_json(*fairness);
   for (const Json& layer : json.at("layers").as_array("layers"))
     r.layers.push_back(layer_report_from_json(layer));
   return r;

@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "libquant/algorithms/quantize_layer.h"
 #include "libquant/io/json.h"
+#include "libquant/pipeline/fair_report.h"
 #include "libquant/quant/scheme.h"
 
 namespace libquant {
@@ -15,6 +17,7 @@ struct NamedLayerReport {
   std::string name;
   Scheme scheme;
   LayerReport report;
+  std::optional<FairLayerReport> fairness;  ///< where the run has a fairness term
 };
 
 /// Everything there is to know about a finished run.
@@ -40,6 +43,7 @@ struct QuantizeReport {
   double seconds = 0;      ///< wall-clock time of this call
   /// Of the parts of a run; of a resumed run, of all its calls together.
   double forward_seconds = 0, hessian_seconds = 0, solve_seconds = 0, write_seconds = 0;
+  std::optional<FairReport> fairness;
   std::vector<std::filesystem::path> files;  ///< written, relative to the output folder
 
   /// More layers fell back to round-to-nearest than QuantizeOptions::max_fallback allows.

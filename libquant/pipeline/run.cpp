@@ -63,7 +63,7 @@ double QuantizeRun::write_work() const {
 
 double QuantizeRun::total_work() const {
   const auto& set = prepared_.calibration;
-  double work = write_work();
+  double work = write_work() + fair_work();
   for (std::size_t block = first_; block < blocks(); ++block) {
     const auto flops =
         block_flops(source_.config(), prepared_.layers, block, set.tokens.size(), set.window);
@@ -72,6 +72,29 @@ double QuantizeRun::total_work() const {
       if (!layer.ignored) work += solve_work(layer, forward());
   }
   return work;
+}
+
+double QuantizeRun::fair_work() const {
+  return prepared_.fair && first_ < blocks()
+             ? fair_statistics_flops(source_.config(), *prepared_.fair)
+             : 0;
+}
+
+std::filesystem::path QuantizeRun::fair_folder() const {
+  const auto& kept = options_.fairness.statistics;
+  return kept.empty() ? work_.path() / "fairness" : kept;
+}
+
+void QuantizeRun::prepare_fair_solver() {
+  if (!prepared_.fair) return;
+  const FairPreparation& fair = *prepared_.fair;
+  fair_statistics_ = std::make_unique<FairStatistics>(fair_folder(), source_.config(), fair,
+                                                      options_.fairness.statistics.empty());
+  const ProgressCallback part = progress_.part(fair_work());
+  if (!fair_statistics_->complete()) fair_seconds_ = fair_statistics_->compute(part);
+  part({"fairness statistics", 1, 1});
+  fair_solver_ = std::make_unique<FairSolver>(options_.fairness, fair, *fair_statistics_,
+                                              prepared_.calibration.windows());
 }
 
 bool QuantizeRun::restore_state(Matrix& hidden) {
@@ -128,7 +151,9 @@ void QuantizeRun::compute_block(BlockQuantizer& quantizer, std::size_t block) {
 
 void QuantizeRun::compute() {
   if (first_ == blocks()) return;
+  prepare_fair_solver();
   BlockQuantizer quantizer = start_quantizer();
+  quantizer.use(fair_solver_.get());
   return_free_memory();
   for (std::size_t block = first_; block < blocks(); ++block) compute_block(quantizer, block);
 }
@@ -146,6 +171,11 @@ WriteOptions QuantizeRun::write_options() const {
   add("libquant.calibration_hash",
       fingerprint_.at("calibration_hash").as_string("calibration_hash"));
   add("libquant.isa", fingerprint_.at("isa").as_string("isa"));
+  const FairnessOptions& fair = options_.fairness;
+  if (prepared_.fair && fair.strength > 0)
+    add("libquant.fairness",
+        fmt::format("{} {} {} strength {} keep {}", to_string(fair.mode), to_string(fair.statistic),
+                    to_string(fair.control), fair.strength, fair.keep));
   return write;
 }
 
@@ -168,6 +198,13 @@ void QuantizeRun::publish(const QuantizeReport& report) {
   work_.finish();
 }
 
+void QuantizeRun::describe_fairness(QuantizeReport& report) const {
+  report.fairness = prepared_.fair->report;
+  report.fairness->statistics_seconds = fair_seconds_;
+  for (const auto& layer : report.layers)
+    if (layer.fairness && layer.fairness->skipped) ++report.fairness->skipped_layers;
+}
+
 void QuantizeRun::describe_blocks(QuantizeReport& report) const {
   double bits = 0;
   for (std::size_t block = 0; block < blocks(); ++block) {
@@ -185,6 +222,7 @@ void QuantizeRun::describe_blocks(QuantizeReport& report) const {
     bits += static_cast<double>(values) * scheme.bits +
             static_cast<double>(layer.rows * scheme.groups(layer.cols)) * group_bits(scheme);
   }
+  if (prepared_.fair) describe_fairness(report);
   report.bits_per_weight = bits / static_cast<double>(report.quantized_weights);
   for (const auto& layer : report.layers)
     if (!layer.report.fallback.empty()) ++report.method_fallbacks;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "libquant/pipeline/block_quantizer.h"
+#include "libquant/pipeline/fair_statistics.h"
 #include "libquant/pipeline/prepare.h"
 #include "libquant/pipeline/quantized_checkpoint.h"
 #include "libquant/pipeline/work_folder.h"
@@ -35,11 +36,15 @@ class QuantizeRun {
   double total_work() const;
   double write_work() const;
   BlockQuantizer start_quantizer();
+  double fair_work() const;
+  std::filesystem::path fair_folder() const;
+  void prepare_fair_solver();
   bool restore_state(Matrix& hidden);
   BlockWeights finished_weights(std::size_t block) const;
   void compute_block(BlockQuantizer& quantizer, std::size_t block);
   WriteOptions write_options() const;
   void describe_blocks(QuantizeReport& report) const;
+  void describe_fairness(QuantizeReport& report) const;
 
   const Checkpoint& source_;
   const QuantizeOptions& options_;
@@ -49,6 +54,9 @@ class QuantizeRun {
   WorkFolder work_;
   std::size_t first_;  ///< blocks finished by earlier calls
   ProgressMeter progress_;
+  std::unique_ptr<FairStatistics> fair_statistics_;
+  std::unique_ptr<FairSolver> fair_solver_;
+  double fair_seconds_ = 0;
 };
 
 }  // namespace libquant

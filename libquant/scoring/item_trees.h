@@ -24,7 +24,6 @@ class ItemTrees {
   /// One score per item, in the order of `add`.
   std::vector<ItemScore> collect(const std::vector<TreeScores>& scores) const;
 
- private:
   /// What one continuation of one tree is of its item.
   struct Part {
     std::size_t tree, continuation;
@@ -33,7 +32,9 @@ class ItemTrees {
     std::size_t option;
   };
   static constexpr std::size_t kAnswer = static_cast<std::size_t>(-1);
+  std::span<const Part> parts() const noexcept { return parts_; }
 
+ private:
   void add_answers(const ProbeItem& item);
   void add_sentences(const ProbeItem& item);
   void add_letters(const ProbeItem& item);

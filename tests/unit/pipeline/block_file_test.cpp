@@ -18,7 +18,7 @@ QuantizedLayer made_layer(const std::string& name, ZeroKind zero) {
   Scheme scheme;
   scheme.group_size = 32;
   scheme.zero = zero;
-  QuantizedLayer layer{{name, scheme, {}}, make_quantized(scheme, 3, 64)};
+  QuantizedLayer layer{{name, scheme, {}, {}}, make_quantized(scheme, 3, 64)};
   Rng rng(7);
   for (auto& code : layer.matrix.codes) code = static_cast<std::uint8_t>(rng.below(16));
   for (auto& scale : layer.matrix.scales) scale = round_to(ScaleType::f16, 0.1f);
