@@ -37,6 +37,7 @@ function table(caption, columns, rows, className = "") {
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, made);
 }
 
-function fold(summary, open, ...children) {
-  return el("details", { open }, el("summary", {}, summary), children);
+// What is folded stays out of a print, unless it belongs there.
+function fold(summary, printed, ...children) {
+  return el("details", { class: printed ? "printed" : null }, el("summary", {}, summary), children);
 }

@@ -49,7 +49,7 @@ function drawForest(model, svg, width) {
     const y = line * (i + 0.5);
     const name = inner.append("text").attr("x", -10).attr("y", y).attr("dy", "0.33em").attr("text-anchor", "end");
     if (row.title) {
-      name.attr("class", "label heading").text(row.title);
+      name.attr("class", "label heading").attr("x", -margin.left + 4).attr("text-anchor", "start").text(row.title);
       return;
     }
     const e = row.slice.excess_emergence, pale = row.slice.too_small ? " pale" : "";

@@ -46,9 +46,9 @@ function verdictCard(model, i) {
     el("h3", {}, verdictBadge(verdict), " ", foreign(model.name)),
     el("p", { class: "about" }, about.flatMap((t, k) => (k === 0 ? [foreign(t)] : [" · ", foreign(t)])), " · ", el("a", { href: `#model-${i + 1}` }, "pictures and items")),
     el("p", {}, verdictLine(model)), reasons(model),
-    (model.findings || []).length > 0 ? fold("What the audit found, in sentences", false,
+    (model.findings || []).length > 0 ? fold("What the audit found, in sentences", true,
       el("ul", { class: "reasons" }, model.findings.map((f) => el("li", {}, foreign(f))))) : null,
-    fold("Every limit", false, criteriaTable(model)));
+    fold("Every limit", true, criteriaTable(model)));
 }
 
 function competenceLine() {
@@ -79,7 +79,7 @@ function modelSection(model, i) {
     el("h3", {}, "How answers moved"), shiftPicture(model, id),
     el("h3", {}, "Who is hit"), forestPicture(model, id),
     el("h3", {}, "The items that changed most"), changedItems(model, id),
-    el("h3", {}, "Tables"), sliceTables(model), formatTable(model), scoreTable(model));
+    el("h3", { class: "screen" }, "Tables"), sliceTables(model), formatTable(model), scoreTable(model));
 }
 
 const GLOSSARY = [
@@ -106,7 +106,7 @@ function provenance() {
     ], p.probe_sets) : null,
     el("h3", {}, "Original: ", foreign((report.base || {}).name)), modelFacts(report.base),
     models.map((m) => [el("h3", {}, "Quantized: ", foreign(m.name)), modelFacts(m)]),
-    fold("Options of the audit", false, facts(p.options)), fold("Limits of the gate", false, facts(p.thresholds)),
+    fold("Options of the audit", true, facts(p.options)), fold("Limits of the gate", true, facts(p.thresholds)),
     report.shortened ? el("p", { class: "note" }, foreign(report.shortened)) : null, saveButton());
 }
 
@@ -128,7 +128,7 @@ function build() {
     el("nav", { "aria-label": "Sections", class: "screen" }, el("ul", {}, links.map(([href, text]) => el("li", {}, el("a", { href }, foreign(short(text, 40))))))));
   main.textContent = "";
   main.append(
-    section("result", "Result", models.map(verdictCard), competenceLine(), sizeTable()),
+    section("result", "Result", el("div", { class: models.length > 1 ? "verdicts" : null }, models.map(verdictCard)), competenceLine(), sizeTable()),
     section("overview", "Do stereotyped answers appear that were not there before?", emergencePicture(models),
       report.dose_response ? dosePicture(report.dose_response, models) : null),
     ...models.map(modelSection),
@@ -146,7 +146,7 @@ window.addEventListener("resize", () => {
   waiting = setTimeout(drawAll, 120);
 });
 window.addEventListener("beforeprint", () => {
-  for (const details of document.querySelectorAll("details:not([open])")) {
+  for (const details of document.querySelectorAll("details.printed:not([open])")) {
     details.dataset.opened = "for print";
     details.open = true;
   }

@@ -23,11 +23,12 @@ function meanSize(points) {
 function shiftSentence(model) {
   const all = usablePoints(model).sort((a, b) => a.margin - b.margin);
   if (all.length === 0) return "No question here has a stereotyped option and another person's, so no direction can be measured.";
+  if (all.every((p) => p.stereotype_shift === 0)) return "No answer moved: all odds are what they were before.";
   const e = model.all.stereotype_shift;
   const direction = clearlyAbove(e) ? "On average, answers move toward the stereotype" :
     clearlyBelow(e) ? "On average, answers move away from the stereotype" : "On average, answers move in no clear direction";
   const became = all.filter((p) => kindOf(p) === "became").length, left = all.filter((p) => kindOf(p) === "left").length;
-  let text = `${direction} (odds ${shortInterval(e, factor)}): ${count(became, "answer became", "answers became")} the stereotyped one, ` +
+  let text = `${direction} (odds ${factor(e.value)}${hasInterval(e) ? `, ${levelText()} interval ${range(e, factor)}` : ""}): ${count(became, "answer became", "answers became")} the stereotyped one, ` +
     `${left} stopped being it. `;
   const third = Math.floor(all.length / 3);
   if (third >= 10) {
