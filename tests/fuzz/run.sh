@@ -19,7 +19,8 @@ fuzz() {
   grown=$(mktemp -d)
   if "$1" -max_total_time="$2" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 -artifact_prefix="$3/$name-" \
     "$grown" "$corpus" >"$3/$name.log" 2>&1; then
-    echo "$name: $(grep -o 'number_of_executed_units: .*' "$3/$name.log"), $(find "$corpus" -type f | wc -l) committed inputs"
+    echo "$name: $(grep -o 'number_of_executed_units: .*' "$3/$name.log"), $(find "$corpus" -type f | wc -l)" \
+      "committed inputs, $(grep -o 'cov: [0-9]*' "$3/$name.log" | tail -n 1 | tr -dc 0-9) edges covered"
     rm -r "$grown"
   else
     rm -r "$grown"
