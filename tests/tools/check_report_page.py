@@ -3,10 +3,11 @@
 
 Usage: check_report_page.py SCREENSHOT_FOLDER PAGE.html [PAGE.html ...]
 
-Fails on any message in the browser's console (a script error, something that the security policy refused), on text of
+The pictures are also read with the keyboard. Fails on any message in the browser's console (a script error, something that the security policy refused), on text of
 the report that became markup or script, on a missing part or picture, and on anything fetched. Takes a screenshot of
 each page, wide, narrow, dark and printed.
 """
+import html
 import html.parser
 import json
 import pathlib
@@ -83,6 +84,30 @@ def strings_of(value):
             yield from strings_of(part)
 
 
+PRESS_KEYS = """<script>
+for (const figure of document.querySelectorAll("figure")) {
+  const svg = figure.querySelector(".stage svg"), tip = figure.querySelector(".tip"), read = [];
+  for (const key of ["ArrowRight", "ArrowRight", "ArrowLeft", "Escape"]) {
+    svg.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    read.push(tip.textContent);
+  }
+  document.body.append(Object.assign(document.createElement("pre"), { className: "read", textContent: JSON.stringify(read) }));
+}
+</script>"""
+
+
+# A copy of the page whose policy would not refuse the keys' script.
+def check_keyboard(path, folder, figures):
+    source = path.read_text(encoding="utf-8")
+    copy = pathlib.Path(folder) / "keys.html"
+    copy.write_text(re.sub(r"<meta http-equiv=.*?>", "", source, count=1).replace("</body>", PRESS_KEYS + "</body>"), encoding="utf-8")
+    read = re.findall(r'<pre class="read">(.*?)</pre>', chromium(copy, "--dump-dom"), re.S)
+    require(len(read) == figures, path, f"{len(read)} pictures took keys instead of {figures}")
+    for texts in (json.loads(html.unescape(text)) for text in read):
+        first, second, back, none = texts
+        require(first and second and first != second and back == first and not none, path, f"arrow keys read {texts}")
+
+
 def check(path, shots):
     # Without scripts the page holds these elements and no others; the rest is made by its own script.
     source = Page(path.read_text(encoding="utf-8"))
@@ -105,6 +130,8 @@ def check(path, shots):
     require(all(len(caption) > 30 for caption in page.captions), path, f"a picture says nothing: {page.captions}")
     points = sum(len(model.get("points", [])) for model in models)
     require(page.marks >= points, path, f"{page.marks} marks, but {points} points")
+    with tempfile.TemporaryDirectory() as folder:
+        check_keyboard(path, folder, figures)
     shown = "".join(page.texts)
     for item in models[0]["changed_items"]:
         for text in strings_of([item["context"], [option["text"] for option in item["options"]]]):

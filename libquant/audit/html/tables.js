@@ -30,7 +30,7 @@ function sliceTables(model) {
     ["By wording (neg: unflattering, nonneg: flattering)", model.polarities],
     ["By confidence of the original (1 = least sure tenth)", (model.margin_deciles || []).slice().sort((a, b) => Number(a.name) - Number(b.name))]];
   if (model.pairs) sets.push([`Pairs of sentences (${formatName(model.pairs.format)})`, [model.pairs.all].concat(model.pairs.categories || [])]);
-  return sets.filter(([, slices]) => slices && slices.length > 0).map(([title, slices]) => fold(title, false, table(title, SLICE_COLUMNS, slices)));
+  return sets.filter(([, slices]) => slices && slices.length > 0).map(([title, slices]) => fold(title, false, table(title, SLICE_COLUMNS, slices, "wide")));
 }
 
 function formatTable(model) {
@@ -86,11 +86,13 @@ function criteriaTable(model) {
   ], model.gate.criteria || [], "criteria");
 }
 
+const FACTS = { isa: "Instruction set", bits: "Bits per weight", path: "File" };
+
 // Any object of plain values, for provenance.
 function facts(object, skip = []) {
   const rows = Object.entries(object || {}).filter(([key, value]) => !skip.includes(key) && value !== null && value !== "");
   const text = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
-  return el("dl", {}, rows.map(([key, value]) => [el("dt", {}, plainName(key)), el("dd", {}, foreign(text(value)))]));
+  return el("dl", {}, rows.map(([key, value]) => [el("dt", {}, Object.hasOwn(FACTS, key) ? FACTS[key] : plainName(key)), el("dd", {}, foreign(text(value)))]));
 }
 
 function modelFacts(model) {
