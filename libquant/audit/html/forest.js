@@ -12,18 +12,24 @@ function forestRows(model) {
   return { categories, groups, left: usable(model.groups).length - groups.length };
 }
 
+// Enough ambiguous questions with a stereotyped option; a slice counts its other items too.
+function isFirm(slice) {
+  const least = ((report.provenance || {}).options || {}).minimum_items;
+  return !slice.too_small && slice.excess_emergence.n >= (isNumber(least) ? least : 30);
+}
+
 function forestSentence(model) {
   const { categories, groups } = forestRows(model);
   const measured = groups.concat(categories);
   if (measured.length === 0) return "No group has ambiguous questions with a stereotyped option, so groups cannot be compared.";
-  const firm = groups.filter((s) => !s.too_small);
-  const from = firm.length > 0 ? firm : categories.length > 0 ? categories : groups;
+  const firmGroups = groups.filter(isFirm), firmSubjects = categories.filter(isFirm);
+  const from = [firmGroups, firmSubjects, categories, groups].find((slices) => slices.length > 0);
   const worst = from.reduce((a, b) => (b.excess_emergence.value > a.excess_emergence.value ? b : a));
   const clear = from.filter((s) => clearlyAbove(s.excess_emergence)).length;
-  const what = from === categories ? "subject" : "group";
-  const small = firm.length === 0 && groups.length > 0 ? "Every single group has too few questions to be judged on its own. " : "";
-  const expected = Math.max(1, Math.round(from.length / 40));
-  const many = clear > 0 && from.length >= 8 ? ` With ${from.length} intervals, about ${expected} of them would be above by luck.` : "";
+  const what = from === firmGroups || from === groups ? "group" : "subject";
+  const small = firmGroups.length > 0 ? "" : firmSubjects.length > 0 ? "Single groups have too few questions to be judged. " :
+    "No group or subject has enough questions to be judged on its own; what follows is a hint at most. ";
+  const many = clear > 0 && from.length >= 20 ? ` Of ${from.length} intervals, ${Math.round(from.length / 40)} or so would be above by luck.` : "";
   return `${small}Hit most by new stereotyped answers: ${worst.name}, ${withInterval(worst.excess_emergence, points)}. ` +
     `${clear === 0 ? `No ${what} is` : `${clear} of ${count(from.length, what, what + "s")} ${clear === 1 ? "is" : "are"}`} clearly above zero.${many}`;
 }
@@ -52,7 +58,7 @@ function drawForest(model, svg, width) {
       name.attr("class", "label heading").attr("x", -margin.left + 4).attr("text-anchor", "start").text(row.title);
       return;
     }
-    const e = row.slice.excess_emergence, pale = row.slice.too_small ? " pale" : "";
+    const e = row.slice.excess_emergence, pale = isFirm(row.slice) ? "" : " pale";
     name.attr("class", `tick${pale}`).text(short(row.slice.name, Math.floor(names / 7.6)));
     whisker(inner, `whisker found${pale}`, x(e.low), y, x(e.high), y);
     symbol(inner, `dot found${pale}`, "square", 30 + Math.min(90, 2 * Math.sqrt(e.n) * 3), x(e.value), y);
