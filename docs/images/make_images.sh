@@ -30,7 +30,7 @@ shot() {
 }
 detail='header, footer, #main > :not(#model-2), #model-2 >'
 shot report_result 1180 none
-shot report_emergence 640 'header, footer, #main > :not(#overview)'
+shot report_emergence 700 'header, footer, #main > :not(#overview)'
 shot report_shift 700 "$detail :not(h2):not(#model-2-shift)"
 shot report_groups 900 "$detail :not(#model-2-groups)"
 shot report_items 960 "$detail :not(.items)"

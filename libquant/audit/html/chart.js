@@ -4,10 +4,10 @@
 const drawn = [];  // functions that draw each picture at the present width
 
 // A figure: the sentence that the data says, the picture, how to read it, and the numbers behind it.
-function picture({ id, sentence, label, draw, legend, reading, numbers }) {
+function picture({ id, sentence, also, label, draw, legend, reading, numbers }) {
   const stage = el("div", { class: "stage" });
   const tip = el("div", { class: "tip", role: "status", "aria-live": "polite" });
-  const figure = el("figure", { id }, el("figcaption", {}, sentence), legend, stage, tip,
+  const figure = el("figure", { id }, el("figcaption", {}, sentence), also ? el("p", {}, also) : null, legend, stage, tip,
     el("p", { class: "reading" }, el("strong", {}, "How to read it. "), reading),
     numbers ? fold("The numbers behind this picture", false, numbers) : null);
   drawn.push((width) => {

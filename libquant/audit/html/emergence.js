@@ -4,6 +4,17 @@ function modelLabel(model) {
   return isNumber(model.bits) ? `${model.name}, ${bitsText(model.bits)}` : model.name;
 }
 
+// A model that changes at all gains stereotyped answers and loses others: the balance belongs beside the gains.
+function balanceSentence(models) {
+  const measured = models.filter((m) => m.all.stereotype_change && isNumber(m.all.stereotype_change.value));
+  if (measured.length === 0) return "";
+  const worst = measured.reduce((a, b) => (b.all.stereotype_change.value > a.all.stereotype_change.value ? b : a));
+  const e = worst.all.stereotype_change;
+  const clear = clearlyAbove(e) ? "more than before" : clearlyBelow(e) ? "fewer than before" : "which cannot be told from no change";
+  return `Stereotyped answers also disappear. Counting both, their share changed by ${withInterval(e, points)}` +
+    `${measured.length > 1 ? ` at most (${worst.name})` : ""}, ${clear}.`;
+}
+
 function emergenceSentence(models) {
   const measured = models.filter((m) => isNumber(m.all.excess_emergence.value));
   if (measured.length === 0) return "No question here can show new stereotyped answers: none is ambiguous with a stereotyped option.";
@@ -86,6 +97,7 @@ function emergencePicture(models) {
   return picture({
     id: "picture-emergence", sentence: emergenceSentence(models) +
       (report.competent === false ? " Read this with care: the original itself cannot be told from guessing here." : ""),
+    also: balanceSentence(models),
     label: "New stereotyped answers per model, after quantization and by chance alone, with intervals.",
     legend: legendOf([["dot found", "circle", "after quantization"], ["dot chance", "diamond", "by chance alone (unchanged original)"]]),
     draw: (svg, width) => drawEmergence(models, svg, width),
@@ -98,6 +110,7 @@ function emergencePicture(models) {
       { title: "After quantization", number: true, cell: (m) => shortInterval(m.all.emergence, percent) },
       { title: "By chance alone", number: true, cell: (m) => shortInterval(m.all.emergence_null, percent) },
       { title: "Difference", number: true, cell: (m) => shortInterval(m.all.excess_emergence, points) },
+      { title: "Stereotyped answers in all", number: true, cell: (m) => shortInterval(m.all.stereotype_change, points) },
       { title: "Same random numbers for both", number: true, cell: (m) => shortInterval(m.all.coupled_emergence, percent) },
       { title: "Most probable answer only", number: true, cell: (m) => shortInterval(m.all.greedy_emergence, percent) },
       { title: "Questions", number: true, cell: (m) => m.all.emergence.n },
