@@ -12,6 +12,7 @@ constexpr std::size_t kMostTokenColumns = 144;  // of one pass over the weights
 constexpr std::size_t kMostRunColumns = 32768;  // 255 * 127 * this < 2^31
 constexpr std::size_t kGroupRunColumns = 128;   // of a run where a weight group is a whole row
 constexpr std::size_t kItemBytes = std::size_t{64} << 10;  // packed: worth handing to a thread
+constexpr std::size_t kItemsPerThread = 16;
 
 std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 std::size_t smaller(std::size_t a, std::size_t b) { return a < b ? a : b; }
@@ -68,10 +69,15 @@ struct Call {
   const unsigned char* panel(std::size_t p) const {
     return packed + smaller(p, format.panels() - 1) * format.panel_bytes();
   }
-  // Panels worth handing to a thread at a time when each byte of them meets `columns` columns.
+  // Groups of `panels_each` panels to hand to a thread at a time, whose bytes meet `columns`
+  // columns each: worth the hand-over, in long ascending streams, and several for every thread.
   std::size_t chunk(std::size_t panels_each, std::size_t columns) const {
     const std::size_t bytes = panels_each * format.panel_bytes() * columns;
-    return bytes >= kItemBytes ? 1 : ceil_div(kItemBytes, bytes + 1);
+    const std::size_t least = ceil_div(kItemBytes, bytes + 1);
+    const int threads = options.threads > 0 ? options.threads : thread_count();
+    const std::size_t share =
+        format.panels() / panels_each / (kItemsPerThread * static_cast<std::size_t>(threads));
+    return share > least ? share : least;
   }
   // Writes `panels` panels of `tokens` tokens from totals[panels][columns][16].
   void finish(std::size_t first_panel, std::size_t panels, std::size_t columns, std::size_t tokens,

@@ -8,7 +8,7 @@
 namespace libquant::kernels {
 
 // Limits of every instruction set's tiles; a table says which of them it has.
-constexpr std::size_t kMostStreamColumns = 8;
+constexpr std::size_t kMostStreamColumns = 12;
 constexpr std::size_t kMostTileColumns = 12;
 constexpr std::size_t kMostPanels = 4;
 /// Blocks of a panel between two visits of one tile of tokens: their expanded codes stay in L1.

@@ -36,10 +36,11 @@ LIBQUANT_INLINE void scatter(Words q, std::size_t k, std::size_t column,
                              const PackedTokens& tokens) noexcept {
   alignas(64) std::int8_t bytes[Words::kLanes];
   q.store_bytes(bytes);
+  // No division by a depth that is 4 or 8: there are as many of these as quarters of activations.
+  const std::size_t shift = tokens.depth == 4 ? 2 : 3;
   for (std::size_t i = 0; i < Words::kLanes; i += 4) {
-    const std::size_t at = k + i, depth = tokens.depth;
-    __builtin_memcpy(tokens.codes + (at / depth * tokens.columns + column) * depth + at % depth,
-                     bytes + i, 4);
+    const std::size_t at = k + i, group = (at >> shift) * tokens.columns + column;
+    __builtin_memcpy(tokens.codes + (group << shift) + (at & (tokens.depth - 1)), bytes + i, 4);
   }
 }
 

@@ -7,7 +7,8 @@
 namespace libquant::kernels {
 namespace {
 
-// clang-format off: each uses the types before it
+// Each uses the types before it.
+// clang-format off
 #include "kernels/cpu/isa/avx2_simd-inl.h"
 #include "kernels/cpu/isa/packed_avx2_simd-inl.h"
 // clang-format on

@@ -7,7 +7,8 @@
 namespace libquant::kernels {
 namespace {
 
-// clang-format off: each uses the types before it
+// Each uses the types before it.
+// clang-format off
 #include "kernels/cpu/isa/neon_simd-inl.h"
 #include "kernels/cpu/isa/packed_neon_simd-inl.h"
 // clang-format on
@@ -21,9 +22,12 @@ struct Tiles {
   static constexpr std::size_t stream_panels(std::size_t columns) { return columns <= 2 ? 2 : 1; }
 };
 
+// The tiles use the bodies, the table both.
+// clang-format off
 #include "kernels/cpu/bodies/packed_all-inl.h"
-#include "kernels/cpu/bodies/packed_table-inl.h"
 #include "kernels/cpu/isa/packed_pairs-inl.h"
+#include "kernels/cpu/bodies/packed_table-inl.h"
+// clang-format on
 
 bool supported() noexcept { return (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0; }
 

@@ -6,7 +6,8 @@
 namespace libquant::kernels {
 namespace {
 
-// clang-format off: each uses the types before it
+// Each uses the types before it.
+// clang-format off
 #include "kernels/cpu/isa/neon_simd-inl.h"
 #include "kernels/cpu/isa/packed_neon_simd-inl.h"
 // clang-format on

@@ -5,7 +5,7 @@ namespace libquant::kernels {
 namespace {
 
 #include "kernels/cpu/isa/scalar_simd-inl.h"
-// clang-format off: uses the types above
+// clang-format off
 #include "kernels/cpu/isa/packed_scalar_simd-inl.h"
 // clang-format on
 
