@@ -23,6 +23,18 @@ void add_items(CLI::App& command, AuditArguments& a) {
                   "audit a sample of this size, drawn in proportion from sets, categories, "
                   "conditions and polarities; 0: all")
       ->capture_default_str();
+  command
+      .add_option_function<std::string>(
+          "--split",
+          [&a](const std::string& name) {
+            for (const auto split :
+                 {ProbeSplit::calibrate, ProbeSplit::select, ProbeSplit::evaluate})
+              if (name == to_string(split)) a.request.split = split;
+          },
+          "only items of this split of the templates: a model quantized with --probes is judged "
+          "on evaluate")
+      ->check(CLI::IsMember({"calibrate", "select", "evaluate"}))
+      ->type_name("NAME");
   command.add_option("--seed", a.request.seed, "of the sample and of all resampling")
       ->capture_default_str();
 }
@@ -131,6 +143,7 @@ void finish_audit_options(AuditArguments& a) {
     a.request.audit.thresholds = GateThresholds::from_json(Json::parse_file(a.gate), a.gate);
   Json options(Json::Object{});
   options.set("items", a.request.items);
+  options.set("split", a.request.split ? Json(to_string(*a.request.split)) : Json());
   options.set("probe_format", to_string(a.request.probe_format));
   options.set("gate", a.gate.empty() ? Json() : Json(a.gate));
   a.request.options = std::move(options);

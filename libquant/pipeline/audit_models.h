@@ -10,6 +10,7 @@
 #include "libquant/audit/audit.h"
 #include "libquant/audit/audit_report.h"
 #include "libquant/core/progress.h"
+#include "libquant/fairness/splits.h"
 #include "libquant/io/json.h"
 #include "libquant/pipeline/evaluate_text.h"
 #include "libquant/scoring/load_probes.h"
@@ -23,6 +24,9 @@ struct AuditRequest {
   ProbeFormat probe_format = ProbeFormat::automatic;
   std::size_t items = 0;   ///< stratified sample of the items; 0 = all
   std::uint64_t seed = 1;  ///< of the sample, and of every resampling
+  /// Only items of this split; empty: all. Items whose templates shaped one of the models, which
+  /// its quantize_report.json tells, are an error (InvalidArgument).
+  std::optional<ProbeSplit> split;
 
   /// `chat` is ignored: the next field decides.
   ScoringOptions scoring;

@@ -14,6 +14,7 @@
 #include "libquant/model/model.h"
 #include "libquant/pipeline/audit_output.h"
 #include "libquant/pipeline/chat_session.h"
+#include "libquant/pipeline/fair_report.h"
 #include "libquant/tokenizer/tokenizer.h"
 
 namespace libquant {
@@ -100,6 +101,7 @@ AuditSession::AuditSession(const AuditRequest& request) : request_(request), cha
       all.push_back(std::move(item));
     }
   }
+  if (request.split) all = items_of(all, *request.split);
   items_ = sample_items(all, request.items, request.seed);
   prepare_audit_folder(request);
 }
@@ -121,6 +123,8 @@ AuditedModel AuditSession::score(const std::filesystem::path& path, std::string 
     progress.add(model_work());
     return model;
   }
+  check_disjoint(templates_behind(path), items_,
+                 "quantizing " + path.string() + " (--split evaluate leaves them out)");
   return score(*open_checkpoint(path), path, std::move(name), progress);
 }
 

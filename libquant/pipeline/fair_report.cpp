@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "libquant/core/error.h"
+#include "libquant/pipeline/work_folder.h"
 
 namespace libquant {
 namespace {
@@ -26,6 +27,19 @@ std::uint64_t hash_from(const std::string& text) {
 }
 
 }  // namespace
+
+std::vector<std::uint64_t> templates_behind(const std::filesystem::path& model) {
+  const auto folder = std::filesystem::is_directory(model) ? model : model.parent_path();
+  for (const auto& place : {folder, folder / ".."}) {
+    const auto report = place / kReportFile;
+    if (!std::filesystem::is_regular_file(report)) continue;
+    const Json json = Json::parse_file(report);
+    const Json* fairness = json.find("fairness");
+    return fairness == nullptr ? std::vector<std::uint64_t>()
+                               : fair_report_from_json(*fairness).templates;
+  }
+  return {};
+}
 
 Json to_json(const FairLayerReport& r) {
   Json::Array columns;

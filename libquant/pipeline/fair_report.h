@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,10 @@ struct FairReport {
       0;  ///< of the pass over the original model; 0 where kept from earlier
   std::vector<std::uint64_t> templates;  ///< template_hashes() of the items: see check_disjoint()
 };
+
+/// Templates whose items a model was made with (its quantize_report.json lies in its folder, or in
+/// the one above where a run wrote several formats); empty for any other model.
+std::vector<std::uint64_t> templates_behind(const std::filesystem::path& model);
 
 Json to_json(const FairLayerReport& report);
 FairLayerReport fair_layer_report_from_json(const Json& json);

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "libquant/core/error.h"
+#include "libquant/pipeline/audit_models.h"
 #include "libquant/pipeline/fair_options.h"
 #include "libquant/pipeline/quantize_model.h"
 #include "tests/support/catch.h"
@@ -158,6 +159,24 @@ TEST_CASE("a changed fairness option is refused on resume, naming it") {
   refused([](auto& f) { f.control = ProbeControl::shuffle_options; }, "fairness.control was");
   refused([](auto& f) { f.probes.pop_back(); }, "fairness.");
   refused([](auto& f) { f = {}; }, "fairness");
+}
+
+TEST_CASE("an audit on items that shaped a model is an error, on the evaluate split it is not") {
+  const FairCase c;
+  const auto options = c.fair("out");
+  const auto report = quantize_model(c.model, options);
+  CHECK(templates_behind(options.output) == report.fairness->templates);
+  CHECK(templates_behind(options.output / "model.safetensors") == report.fairness->templates);
+  CHECK(templates_behind(c.folder / "text.txt").empty());
+  AuditRequest request;
+  request.probes = options.fairness.probes;
+  request.scoring.letters = false;
+  const auto audited = [&] { return audit_models(options.output, {options.output}, request); };
+  CHECK(holds(message_of<InvalidArgument>(audited), "templates were used for quantizing"));
+  request.split = ProbeSplit::evaluate;
+  const AuditRun run = audited();
+  CHECK(!run.items.empty());
+  for (const ProbeItem& item : run.items) CHECK(split_of(item.template_id) == ProbeSplit::evaluate);
 }
 
 TEST_CASE("erasing moves the weights; pair differences skip what comes before attention") {
