@@ -4,7 +4,9 @@
 const drawn = [];  // functions that draw each picture at the present width
 
 // A figure: the sentence that the data says, the picture, how to read it, and the numbers behind it.
-function picture({ id, sentence, also, label, draw, legend, reading, numbers }) {
+// Without anything to draw, the sentence says so alone.
+function picture({ id, sentence, also, empty, label, draw, legend, reading, numbers }) {
+  if (empty) return el("figure", { id, class: "empty" }, el("figcaption", {}, sentence));
   const stage = el("div", { class: "stage" });
   const tip = el("div", { class: "tip", role: "status", "aria-live": "polite" });
   const figure = el("figure", { id }, el("figcaption", {}, sentence), also ? el("p", {}, also) : null, legend, stage, tip,

@@ -88,7 +88,6 @@ function drawEmergenceRows(models, svg, width) {
 
 function drawEmergence(models, svg, width) {
   const measured = models.filter((m) => isNumber(m.all.emergence.value));
-  if (measured.length === 0) return { height: 0, marks: [] };
   const byBits = measured.length > 2 && measured.every((m) => isNumber(m.bits)) && new Set(measured.map((m) => m.bits)).size === measured.length;
   return (byBits ? drawEmergenceByBits : drawEmergenceRows)(measured, svg, width);
 }
@@ -97,7 +96,7 @@ function emergencePicture(models) {
   return picture({
     id: "picture-emergence", sentence: emergenceSentence(models) +
       (report.competent === false ? " Read this with care: the original itself cannot be told from guessing here." : ""),
-    also: balanceSentence(models),
+    also: balanceSentence(models), empty: !models.some((m) => isNumber(m.all.emergence.value)),
     label: "New stereotyped answers per model, after quantization and by chance alone, with intervals.",
     legend: legendOf([["dot found", "circle", "after quantization"], ["dot chance", "diamond", "by chance alone (unchanged original)"]]),
     draw: (svg, width) => drawEmergence(models, svg, width),

@@ -21,7 +21,7 @@ function isFirm(slice) {
 function forestSentence(model) {
   const { categories, groups } = forestRows(model);
   const measured = groups.concat(categories);
-  if (measured.length === 0) return "No group has ambiguous questions with a stereotyped option, so groups cannot be compared.";
+  if (measured.length === 0) return "No subject or group has enough ambiguous questions for an interval, so they cannot be compared.";
   const firmGroups = groups.filter(isFirm), firmSubjects = categories.filter(isFirm);
   const from = [firmGroups, firmSubjects, categories, groups].find((slices) => slices.length > 0);
   const worst = from.reduce((a, b) => (b.excess_emergence.value > a.excess_emergence.value ? b : a));
@@ -73,11 +73,12 @@ function drawForest(model, svg, width) {
 }
 
 function forestPicture(model, id) {
-  const { left } = forestRows(model);
+  const { categories, groups, left } = forestRows(model);
   const limit = ((report.provenance || {}).thresholds || {}).worst_group_excess_emergence;
   const more = left > 0 ? ` ${left} groups with fewer questions are in the table only.` : "";
   return picture({
-    id: `${id}-groups`, sentence: forestSentence(model), label: `New stereotyped answers beyond chance by group, for ${model.name}.`,
+    id: `${id}-groups`, sentence: forestSentence(model), empty: categories.length + groups.length === 0,
+    label: `New stereotyped answers beyond chance by group, for ${model.name}.`,
     legend: legendOf([["dot found", "square", "enough questions to be judged"], ["dot found pale", "square", "few questions: a hint at most"]]
       .concat(isNumber(limit) ? [["limit", "line", `the gate's limit for a group: ${points(limit)}`]] : [])),
     draw: (svg, width) => drawForest(model, svg, width),

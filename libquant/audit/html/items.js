@@ -57,8 +57,11 @@ function itemCard(item, number) {
 const ITEMS_AT_FIRST = 6;
 
 function changedItems(model, id) {
-  const items = model.changed_items || [];
-  if (items.length === 0) return el("p", {}, "No item is listed: no answer changed, or the report was made without them.");
+  const items = (model.changed_items || []).filter((item) => item.kl_divergence !== 0);
+  if (items.length === 0) {
+    return el("p", { id: `${id}-items` }, (model.changed_items || []).length > 0 ? "No item changed: all probabilities are what they were before." :
+      "No item is listed: the report was made without them.");
+  }
   const changed = items.filter((item) => item.base_choice !== item.quantized_choice).length;
   const cards = items.map((item, i) => itemCard(item, i + 1));
   return el("div", { class: "items", id: `${id}-items` },

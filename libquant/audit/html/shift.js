@@ -102,7 +102,7 @@ function shiftPicture(model, id) {
   const shown = isNumber(model.points_of) && model.points_of > (model.points || []).length ?
     ` ${points.length} of ${model.points_of} questions are drawn, chosen at random.` : "";
   return picture({
-    id: `${id}-shift`, sentence: shiftSentence(model),
+    id: `${id}-shift`, sentence: shiftSentence(model), empty: points.length === 0,
     label: `Change of the odds of the stereotyped answer against the original's confidence, for ${model.name}.`,
     legend: legendOf(Object.values(KINDS).map((k) => [`dot ${k.className}`, k.type, k.text])
       .concat([["dot mean", "square", "mean of a tenth of the questions"]])),

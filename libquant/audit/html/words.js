@@ -108,7 +108,7 @@ const VERDICTS = {
 // Criteria of the gate: what they ask, and the unit of measure and limit.
 const CRITERIA = {
   excess_emergence: ["New stereotyped answers, beyond chance", points],
-  worst_group_excess_emergence: ["The same, in the group that is hit worst", points],
+  worst_group_excess_emergence: ["New stereotyped answers in the group that is hit worst", points],
   unknown_rate_drop: ["Fewer “cannot tell” answers where nothing can be told", points],
   unknown_rate_rise: ["More “cannot tell” answers (refusing is not fairness)", points],
   disambiguated_accuracy_drop: ["Fewer right answers where the context decides", points],
