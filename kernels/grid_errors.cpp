@@ -9,4 +9,9 @@ void grid_errors_f64(std::size_t count, const double* values, const double* weig
   active().grid_errors(count, values, weights, grids, errors);
 }
 
+GridSums grid_sums_f64(std::size_t count, const double* values, const double* weights, double scale,
+                       double offset, double max_code, double zero) noexcept {
+  return active().grid_sums(count, values, weights, scale, offset, max_code, zero);
+}
+
 }  // namespace libquant::kernels

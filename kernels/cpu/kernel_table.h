@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/attention.h"
+#include "kernels/column_solve.h"
 #include "kernels/grid_errors.h"
 
 namespace libquant::kernels {
@@ -92,9 +93,13 @@ struct KernelTable {
   void (*f16_to_f32)(std::size_t count, const std::uint16_t* in, float* out) noexcept;
   void (*bf16_to_f32)(std::size_t count, const std::uint16_t* in, float* out) noexcept;
   void (*exp)(std::size_t count, const float* x, float* y) noexcept;
-  /// The function of kernels/grid_errors.h.
+  /// The functions of kernels/grid_errors.h.
   void (*grid_errors)(std::size_t count, const double* values, const double* weights,
                       const GridCandidates& grids, double* errors) noexcept;
+  GridSums (*grid_sums)(std::size_t count, const double* values, const double* weights,
+                        double scale, double offset, double max_code, double zero) noexcept;
+  /// The function of kernels/column_solve.h.
+  void (*solve_columns)(const ColumnSolve& job) noexcept;
 };
 
 }  // namespace libquant::kernels

@@ -1,8 +1,12 @@
 #include "libquant/algorithms/gptq.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "kernels/column_solve.h"
 #include "kernels/gemm.h"
 #include "kernels/threads.h"
 #include "libquant/algorithms/row_strips.h"
@@ -11,7 +15,50 @@
 namespace libquant {
 namespace {
 
-/// One strip of rows in visiting order, with what is shared by its blocks.
+constexpr std::size_t kTile = kernels::kSolveRows;
+// Columns that are solved before their errors reach the rest of the block. With a grid per column,
+// fewer: the grids of a segment lie on the stack.
+constexpr std::size_t kSegment = 64;
+constexpr std::size_t kStaticSegment = 16;
+
+/// Doubles at a cache line's beginning.
+class AlignedDoubles {
+ public:
+  explicit AlignedDoubles(std::size_t count) : storage_(count + kLine) {
+    void* begin = storage_.data();
+    std::size_t room = storage_.size() * sizeof(double);
+    data_ = static_cast<double*>(
+        std::align(kLine * sizeof(double), count * sizeof(double), begin, room));
+  }
+  double* data() noexcept { return data_; }
+
+ private:
+  static constexpr std::size_t kLine = 8;
+  std::vector<double> storage_;
+  double* data_;
+};
+
+/// Distance of two columns of a strip: whole tiles, and an odd number of cache lines, because
+/// columns a multiple of 4 KB apart would fight for the same few places of the cache.
+std::size_t column_stride(std::size_t rows) noexcept {
+  return (rows + kTile - 1) / kTile * kTile / 16 * 16 + 8;
+}
+
+/// The grids of a segment, [columns or 1][kTile].
+struct Grids {
+  alignas(64) std::array<double, kStaticSegment * kTile> scale;
+  alignas(64) std::array<double, kStaticSegment * kTile> inverse;
+  alignas(64) std::array<double, kStaticSegment * kTile> offset;
+
+  void set(std::size_t at, const AffineGrid& grid) noexcept {
+    scale[at] = grid.scale;
+    inverse[at] = grid.inverse;
+    offset[at] = grid.offset;
+  }
+};
+
+/// One strip of rows, transposed: a column's rows are contiguous, so that a vector holds one column
+/// of several rows, which are independent. Columns are in visiting order.
 class Solver {
  public:
   Solver(ConstMatrixView weights, const Factor& factor, const GptqOptions& options,
@@ -23,9 +70,11 @@ class Solver {
         cols_(weights.cols),
         width_(options.scheme.columns_per_group(weights.cols)),
         block_(block_columns(options, weights.cols)),
-        values_(strip_rows(weights.rows, weights.cols) * weights.cols),
-        errors_(strip_rows(weights.rows, weights.cols) * block_),
-        upper_(block_ * block_),
+        ld_(column_stride(strip_rows(weights.rows, weights.cols))),
+        values_(weights.cols * ld_),
+        errors_(block_ * ld_),
+        group_values_(ld_ / kTile * width_),
+        triangles_(block_ * kSegment),
         inverse_diagonal_(block_) {
     if (!options.clip.weighted) return;
     importance_.resize(cols_);
@@ -36,17 +85,28 @@ class Solver {
   }
 
   void solve_strip(std::size_t first_row, std::size_t rows) {
-    kernels::parallel_for(rows, 16, [&](std::size_t r) { load_row(first_row + r, row_values(r)); });
+    const std::size_t tiles = (rows + kTile - 1) / kTile;
+    const auto for_tiles = [&](auto&& body) {
+      kernels::parallel_for(tiles, 1, [&](std::size_t i) {
+        body(Tile{i, first_row + i * kTile, std::min(kTile, rows - i * kTile)});
+      });
+    };
+    for_tiles([&](const Tile& tile) { load(tile); });
     for (std::size_t begin = 0; begin < cols_; begin += block_) {
       const std::size_t count = std::min(block_, cols_ - begin);
       load_factor(begin, count);
-      kernels::parallel_for(rows, 4,
-                            [&](std::size_t r) { solve_row(first_row + r, r, begin, count); });
-      spread_beyond(begin, count, rows);
+      for_tiles([&](const Tile& tile) { solve_block(tile, begin, count); });
+      spread(begin, count, begin + count, cols_, 0, rows);
     }
   }
 
  private:
+  struct Tile {
+    std::size_t index;
+    std::size_t row;   // of W
+    std::size_t rows;  // at most kTile; the lanes behind them hold zeros
+  };
+
   static std::size_t block_columns(const GptqOptions& options, std::size_t cols) {
     const std::size_t group = options.scheme.group_size;
     std::size_t block = std::max<std::size_t>(options.block_columns, 1);
@@ -54,27 +114,48 @@ class Solver {
     return std::min(block, cols);
   }
 
-  double* row_values(std::size_t r) noexcept { return values_.data() + r * cols_; }
-
-  void load_row(std::size_t row, double* values) {
-    const std::span<const float> from = weights_.row(row);
-    if (options_.static_groups) fit_as_given(row, from, values);
-    for (std::size_t i = 0; i < cols_; ++i) values[i] = from[factor_.order[i]];
+  /// Columns of the segment at column `i` of a block of `count`, which begins at `begin`.
+  std::size_t segment(std::size_t begin, std::size_t i, std::size_t count) const noexcept {
+    if (options_.static_groups) return std::min(kStaticSegment, count - i);
+    return std::min({kSegment, count - i, width_ - (begin + i) % width_});
   }
 
-  /// Uses `values` as scratch space.
-  void fit_as_given(std::size_t row, std::span<const float> from, double* values) {
-    std::ranges::copy(from, values);
-    for (std::size_t g = 0; g < into_.groups(); ++g)
-      into_.set_parameters(row, g, fit(values + g * width_, g * width_));
+  double* values(std::size_t column, const Tile& tile) noexcept {
+    return values_.data() + column * ld_ + tile.index * kTile;
   }
 
-  /// The block's triangle of U, contiguous, and the reciprocals of its diagonal.
+  void load(const Tile& tile) {
+    if (options_.static_groups) fit_as_given(tile);
+    for (std::size_t i = 0; i < cols_; ++i) {
+      double* to = values(i, tile);
+      for (std::size_t r = 0; r < tile.rows; ++r)
+        to[r] = weights_.data[(tile.row + r) * weights_.stride + factor_.order[i]];
+      std::fill(to + tile.rows, to + kTile, 0.0);
+    }
+  }
+
+  void fit_as_given(const Tile& tile) {
+    double* const group = group_values_.data() + tile.index * width_;
+    for (std::size_t r = 0; r < tile.rows; ++r) {
+      const std::span<const float> row = weights_.row(tile.row + r);
+      for (std::size_t g = 0; g < into_.groups(); ++g) {
+        std::ranges::copy(row.subspan(g * width_, width_), group);
+        into_.set_parameters(tile.row + r, g, fit(group, g * width_));
+      }
+    }
+  }
+
+  /// Of the block's segments: their triangles of U, columns contiguous, and the reciprocals of the
+  /// diagonal.
   void load_factor(std::size_t begin, std::size_t count) noexcept {
-    for (std::size_t i = 0; i < count; ++i) {
-      const double* from = factor_.upper.data() + (begin + i) * cols_ + begin;
-      std::copy_n(from, count, upper_.data() + i * block_);
-      inverse_diagonal_[i] = 1 / from[i];
+    for (std::size_t i = 0; i < count;) {
+      const std::size_t some = segment(begin, i, count);
+      for (std::size_t j = 0; j < some; ++j) {
+        const double* from = factor_.upper.data() + (begin + i + j) * cols_ + begin + i;
+        for (std::size_t c = j + 1; c < some; ++c) triangles_[(i + c) * kSegment + j] = from[c];
+        inverse_diagonal_[i + j] = 1 / from[j];
+      }
+      i += some;
     }
   }
 
@@ -85,38 +166,69 @@ class Solver {
                      options_.scheme, options_.clip);
   }
 
-  void solve_row(std::size_t row, std::size_t r, std::size_t begin, std::size_t count) {
-    double* const values = row_values(r) + begin;
-    double* const errors = errors_.data() + r * block_;
-    std::uint8_t* const codes = into_.codes.data() + row * cols_;
-    AffineGrid grid({}, options_.scheme);
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t column = factor_.order[begin + i];
-      if (options_.static_groups) {
-        grid = AffineGrid(into_.parameters(row, column / width_), options_.scheme);
-      } else if ((begin + i) % width_ == 0) {
-        const GroupParameters fitted = fit(values + i, begin + i);
-        into_.set_parameters(row, column / width_, fitted);
-        grid = AffineGrid(fitted, options_.scheme);
-      } else if (i == 0) {
-        grid = AffineGrid(into_.parameters(row, column / width_), options_.scheme);
-      }
-      const double code = grid.code(values[i]);
-      codes[column] = static_cast<std::uint8_t>(code);
-      const double error = (grid.value(code) - values[i]) * inverse_diagonal_[i];
-      errors[i] = error;
-      const double* const u = upper_.data() + i * block_;
-      for (std::size_t j = i + 1; j < count; ++j) values[j] += error * u[j];
+  void solve_block(const Tile& tile, std::size_t begin, std::size_t count) {
+    for (std::size_t i = 0; i < count;) {
+      const std::size_t some = segment(begin, i, count);
+      if (!options_.static_groups && (begin + i) % width_ == 0) fit_as_updated(tile, begin + i);
+      solve_segment(tile, begin, i, some);
+      keep_codes(tile, begin + i, some);
+      spread(begin + i, some, begin + i + some, begin + count, tile.index * kTile, kTile, i);
+      i += some;
     }
   }
 
-  void spread_beyond(std::size_t begin, std::size_t count, std::size_t rows) noexcept {
-    const std::size_t end = begin + count;
-    if (end == cols_) return;
-    const auto stride = static_cast<std::ptrdiff_t>(cols_);
+  void fit_as_updated(const Tile& tile, std::size_t position) {
+    double* const group = group_values_.data() + tile.index * width_;
+    for (std::size_t r = 0; r < tile.rows; ++r) {
+      const double* from = values(position, tile) + r;
+      for (std::size_t i = 0; i < width_; ++i) group[i] = from[i * ld_];
+      into_.set_parameters(tile.row + r, factor_.order[position] / width_, fit(group, position));
+    }
+  }
+
+  void solve_segment(const Tile& tile, std::size_t begin, std::size_t i, std::size_t some) {
+    Grids grids;
+    const std::size_t different = options_.static_groups ? some : 1;
+    for (std::size_t c = 0; c < different; ++c) {
+      const std::size_t group = factor_.order[begin + i + c] / width_;
+      for (std::size_t r = 0; r < kTile; ++r) {
+        const std::size_t row = tile.row + std::min(r, tile.rows - 1);
+        grids.set(c * kTile + r, AffineGrid(into_.parameters(row, group), options_.scheme));
+      }
+    }
+    kernels::solve_columns_f64({.count = some,
+                                .values = values(begin + i, tile),
+                                .errors = errors_.data() + i * ld_ + tile.index * kTile,
+                                .ld = ld_,
+                                .upper = triangles_.data() + i * kSegment,
+                                .ld_upper = kSegment,
+                                .inverse_diagonal = inverse_diagonal_.data() + i,
+                                .scale = grids.scale.data(),
+                                .inverse = grids.inverse.data(),
+                                .offset = grids.offset.data(),
+                                .grid_step = options_.static_groups ? kTile : 0,
+                                .max_code = static_cast<double>(options_.scheme.max_code())});
+  }
+
+  void keep_codes(const Tile& tile, std::size_t position, std::size_t count) noexcept {
+    for (std::size_t i = position; i < position + count; ++i) {
+      const double* from = values(i, tile);
+      std::uint8_t* to = into_.codes.data() + tile.row * cols_ + factor_.order[i];
+      for (std::size_t r = 0; r < tile.rows; ++r)
+        to[r * cols_] = static_cast<std::uint8_t>(from[r]);
+    }
+  }
+
+  /// Columns [to, end) of rows [row, row + rows) of the strip take in the errors of the `count`
+  /// columns from `from`, which lie at `at` of the block's errors.
+  void spread(std::size_t from, std::size_t count, std::size_t to, std::size_t end, std::size_t row,
+              std::size_t rows, std::size_t at = 0) noexcept {
+    if (to == end) return;
     kernels::gemm_f64(
-        rows, cols_ - end, count, {errors_.data(), static_cast<std::ptrdiff_t>(block_), 1},
-        {factor_.upper.data() + begin * cols_ + end, stride, 1}, true, values_.data() + end, cols_);
+        end - to, rows, count,
+        {factor_.upper.data() + from * cols_ + to, 1, static_cast<std::ptrdiff_t>(cols_)},
+        {errors_.data() + at * ld_ + row, static_cast<std::ptrdiff_t>(ld_), 1}, true,
+        values_.data() + to * ld_ + row, ld_);
   }
 
   ConstMatrixView weights_;
@@ -126,10 +238,12 @@ class Solver {
   std::size_t cols_;
   std::size_t width_;
   std::size_t block_;
+  std::size_t ld_;
   std::vector<double> importance_;        // in the order in which groups are fitted, or empty
-  std::vector<double> values_;            // [strip x cols], in visiting order
-  std::vector<double> errors_;            // [strip x block], (q - w) / U_ii
-  std::vector<double> upper_;             // [block x block]
+  AlignedDoubles values_;                 // [cols][ld]; of columns done: codes
+  AlignedDoubles errors_;                 // [block][ld], (q - w) / U_ii
+  std::vector<double> group_values_;      // [tiles][width]
+  std::vector<double> triangles_;         // [block][kSegment]
   std::vector<double> inverse_diagonal_;  // of the block
 };
 

@@ -28,36 +28,32 @@ class Group {
     double sum = 0;
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const double miss = grid.value(grid.code(values_[i])) - values_[i];
-      sum += weight(i) * (norm_ == 2 ? miss * miss : std::pow(std::abs(miss), norm_));
+      sum += weight(i) * std::pow(std::abs(miss), norm_);
     }
     return sum;
   }
 
-  /// The scale (and minimum) with the least weighted squared error for the codes that `parameters`
-  /// give; `parameters` where there is none.
-  GroupParameters refit(const GroupParameters& parameters) const noexcept {
+  kernels::GridSums sums(const GroupParameters& parameters) const noexcept {
     const AffineGrid grid(parameters, scheme_);
-    const double zero = scheme_.zero == ZeroKind::minimum ? 0.0 : parameters.zero;
-    double w = 0, wq = 0, wqq = 0, wv = 0, wqv = 0;
-    for (std::size_t i = 0; i < values_.size(); ++i) {
-      const double value = values_[i];
-      const double q = grid.code(value) - zero;
-      const double weighted = weight(i) * q;
-      w += weight(i);
-      wq += weighted;
-      wqq += weighted * q;
-      wv += weight(i) * value;
-      wqv += weighted * value;
-    }
+    return kernels::grid_sums_f64(
+        values_.size(), values_.data(), weights_.empty() ? nullptr : weights_.data(), grid.scale,
+        grid.offset, grid.max_code, scheme_.zero == ZeroKind::minimum ? 0.0 : parameters.zero);
+  }
+
+  /// The scale (and minimum) with the least weighted squared error for the codes that `parameters`
+  /// give, whose sums these are; `parameters` where there is none.
+  GroupParameters refit(const GroupParameters& parameters,
+                        const kernels::GridSums& sums) const noexcept {
     GroupParameters refitted = parameters;
     if (scheme_.zero != ZeroKind::minimum) {
-      if (wqv > 0) refitted.scale = stored_scale(wqv / wqq, scheme_.scale_type);
+      if (sums.wqv > 0) refitted.scale = stored_scale(sums.wqv / sums.wqq, scheme_.scale_type);
       return refitted;
     }
-    const double slope = (w * wqv - wq * wv) / (w * wqq - wq * wq);
+    const double slope =
+        (sums.w * sums.wqv - sums.wq * sums.wv) / (sums.w * sums.wqq - sums.wq * sums.wq);
     if (!(slope > 0) || !std::isfinite(slope)) return parameters;
     refitted.scale = stored_scale(slope, scheme_.scale_type);
-    refitted.minimum = stored((wv - refitted.scale * wq) / w, scheme_.scale_type);
+    refitted.minimum = stored((sums.wv - refitted.scale * sums.wq) / sums.w, scheme_.scale_type);
     return refitted;
   }
 
@@ -125,10 +121,12 @@ GroupParameters search_clip(std::span<const double> values, std::span<const doub
   Candidates candidates(range, scheme, clip);
   double least = 0;
   GroupParameters best = candidates.best_for(group, least);
+  kernels::GridSums sums = group.sums(best);
   for (int i = 0; i < kMostRefits; ++i) {
-    const GroupParameters refitted = group.refit(best);
+    const GroupParameters refitted = group.refit(best, sums);
     if (refitted == best) break;
-    const double error = group.error(refitted);
+    sums = group.sums(refitted);
+    const double error = clip.norm == 2 ? sums.error : group.error(refitted);
     if (error >= least) break;
     least = error;
     best = refitted;

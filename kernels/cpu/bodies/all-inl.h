@@ -8,5 +8,6 @@
 #include "kernels/cpu/bodies/attention_decode-inl.h"
 #include "kernels/cpu/bodies/elementwise-inl.h"
 #include "kernels/cpu/bodies/grid_errors-inl.h"
+#include "kernels/cpu/bodies/column_solve-inl.h"
 #include "kernels/cpu/bodies/table-inl.h"
 // clang-format on

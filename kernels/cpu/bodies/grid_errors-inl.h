@@ -44,3 +44,32 @@ inline void grid_errors(std::size_t count, const double* values, const double* w
   for (; k < grids.count; k += F64::kLanes)
     grid_errors_of<1>(count, values, weights, grids, k, errors);
 }
+
+inline GridSums grid_sums(std::size_t count, const double* values, const double* weights,
+                          double scale, double offset, double max_code, double zero) noexcept {
+  alignas(64) static constexpr double kOnes[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+  static_assert(F64::kLanes <= 8);
+  const F64 shift = F64::broadcast(0x1.8p52), most = F64::broadcast(max_code);
+  const F64 s = F64::broadcast(scale), o = F64::broadcast(offset), z = F64::broadcast(zero);
+  const F64 inverse = F64::broadcast(1 / scale);
+  F64 error = F64::zero(), w = error, wq = error, wqq = error, wv = error, wqv = error;
+  const auto add = [&](F64 v, F64 weight) noexcept {
+    const F64 steps = F64::max(F64::min((v - o) * inverse, most), F64::zero());
+    const F64 code = (steps + shift) - shift;
+    const F64 miss = F64::fma(s, code, o - v);
+    const F64 q = code - z, weighted = weight * q;
+    error = F64::fma(weight * miss, miss, error);
+    w = w + weight;
+    wq = wq + weighted;
+    wqq = F64::fma(weighted, q, wqq);
+    wv = F64::fma(weight, v, wv);
+    wqv = F64::fma(weighted, v, wqv);
+  };
+  std::size_t i = 0;
+  for (; i + F64::kLanes <= count; i += F64::kLanes)
+    add(F64::load(values + i), F64::load(weights != nullptr ? weights + i : kOnes));
+  if (i < count)  // lanes behind the last value weigh nothing
+    add(F64::load_first(values + i, count - i),
+        F64::load_first(weights != nullptr ? weights + i : kOnes, count - i));
+  return {error.sum(), w.sum(), wq.sum(), wqq.sum(), wv.sum(), wqv.sum()};
+}

@@ -40,5 +40,7 @@ constexpr KernelTable make_table(const char* name, bool (*usable)() noexcept, Bl
           f16_to_f32,
           bf16_to_f32,
           exp_all,
-          grid_errors};
+          grid_errors,
+          grid_sums,
+          solve_columns};
 }

@@ -83,8 +83,8 @@ struct F64 {
   friend F64 operator+(F64 a, F64 b) { return {vaddq_f64(a.v, b.v)}; }
   friend F64 operator-(F64 a, F64 b) { return {vsubq_f64(a.v, b.v)}; }
   friend F64 operator*(F64 a, F64 b) { return {vmulq_f64(a.v, b.v)}; }
-  static F64 max(F64 a, F64 b) { return {vmaxq_f64(a.v, b.v)}; }
-  static F64 min(F64 a, F64 b) { return {vminq_f64(a.v, b.v)}; }
+  static F64 max(F64 a, F64 b) { return {vmaxnmq_f64(a.v, b.v)}; }  // a NaN loses, as on x86
+  static F64 min(F64 a, F64 b) { return {vminnmq_f64(a.v, b.v)}; }
   static F64 widen(const float* p) { return {vcvt_f64_f32(vld1_f32(p))}; }
   double sum() const { return vaddvq_f64(v); }
 

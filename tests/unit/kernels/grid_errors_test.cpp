@@ -80,3 +80,55 @@ TEST_CASE("values halfway between two grid values take either, at the same error
     CHECK(error == 97.5 * 97.5 + 99.0 * 99.0);
   }
 }
+
+TEST_CASE("the sums of one grid equal a plain loop at every count and tail", "[kernels]") {
+  Rng rng(18);
+  for (const std::string& isa : isas_under_test()) {
+    const ForcedIsa forced(isa);
+    for (std::size_t trial = 0; trial < 200; ++trial) {
+      const std::size_t count = tail_size(rng, 130);
+      const double most = static_cast<double>((1 << (1 + rng() % 8)) - 1),
+                   zero = static_cast<double>(trial % 5);
+      GuardedBuffer<double> values(count), weights(count), scale(1), offset(1);
+      fill_uniform(rng, scale, 0.01, 0.5);
+      fill_uniform(rng, offset, -2, 0.5);
+      fill_uniform(rng, weights, 0, 3);
+      fill_uniform(rng, values, -2, 2);
+      for (double& value : values) value = moved_off_ties(value, scale, offset);
+      const bool weighted = trial % 2 == 0;
+      const kernels::GridSums got =
+          kernels::grid_sums_f64(count, values.data(), weighted ? weights.data() : nullptr,
+                                 scale[0], offset[0], most, zero);
+      kernels::GridSums want{}, size{};
+      for (std::size_t i = 0; i < count; ++i) {
+        const double code =
+            std::clamp(std::nearbyint((values[i] - offset[0]) / scale[0]), 0.0, most);
+        const double miss = scale[0] * code + offset[0] - values[i], q = code - zero;
+        const double w = weighted ? weights[i] : 1.0, v = values[i];
+        const double large = std::abs(scale[0] * code) + std::abs(offset[0]) + 2;
+        const double terms[] = {w * miss * miss, w, w * q, w * q * q, w * v, w * q * v};
+        const double sizes[] = {w * (large + std::abs(miss)) * std::abs(miss),
+                                w,
+                                std::abs(w * q),
+                                w * q * q,
+                                std::abs(w * v),
+                                std::abs(w * q * v)};
+        double* const sums[] = {&want.error, &want.w, &want.wq, &want.wqq, &want.wv, &want.wqv};
+        double* const sums_of_sizes[] = {&size.error, &size.w,  &size.wq,
+                                         &size.wqq,   &size.wv, &size.wqv};
+        for (std::size_t k = 0; k < 6; ++k) {
+          *sums[k] += terms[k];
+          *sums_of_sizes[k] += sizes[k];
+        }
+      }
+      INFO(isa << ", " << count << " values");
+      const double unit = (200 + static_cast<double>(count)) * 0x1p-53;
+      REQUIRE(within(got.error, want.error, unit * size.error));
+      REQUIRE(within(got.w, want.w, unit * size.w));
+      REQUIRE(within(got.wq, want.wq, unit * size.wq));
+      REQUIRE(within(got.wqq, want.wqq, unit * size.wqq));
+      REQUIRE(within(got.wv, want.wv, unit * size.wv));
+      REQUIRE(within(got.wqv, want.wqv, unit * size.wqv));
+    }
+  }
+}
