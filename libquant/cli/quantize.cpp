@@ -15,6 +15,7 @@
 #include "libquant/cli/fairness_arguments.h"
 #include "libquant/cli/override.h"
 #include "libquant/cli/quantize_output.h"
+#include "libquant/core/error.h"
 #include "libquant/pipeline/quantize_model.h"
 
 namespace libquant::cli {
@@ -164,6 +165,15 @@ void finish_options(Arguments& a) {
   a.options.source_name = a.model.string();
 }
 
+QuantizeReport quantize(const Checkpoint& source, const QuantizeOptions& options,
+                        ProgressLine& line) {
+  try {
+    return quantize_model(source, options, line.callback());
+  } catch (const Interrupted& stop) {
+    fail<Interrupted>("{}; the same command with --resume goes on from there", stop.what());
+  }
+}
+
 int run(Arguments& a) {
   apply_common(a.common);
   finish_options(a);
@@ -177,7 +187,7 @@ int run(Arguments& a) {
     a.options.on_plan = [&](const QuantizePlan& plan) {
       print_plan(*source, a.options, plan, false);
     };
-  const QuantizeReport report = quantize_model(*source, a.options, line.callback());
+  const QuantizeReport report = quantize(*source, a.options, line);
   line.clear();
   print_report(report, a.options, a.common.json);
   return report.too_many_fallbacks() ? kFallbacks : kSuccess;

@@ -112,6 +112,7 @@ kill -INT $run 2>/dev/null || true
 code=0
 wait $run || code=$?
 if [ $code = 130 ]; then
+  holds progress "--resume" "an interrupted run says how to go on"
   expect 1 "unfinished run started again" "$libquant" quantize model -o s --group-size 32 --calibration text.txt --windows 30 --window 300
   holds err "--resume" "an unfinished run names the way out"
 elif [ $code != 0 ]; then # the run may have won the race
