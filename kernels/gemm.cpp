@@ -24,39 +24,64 @@ struct Product {
   Operand<T> a, b;
   T* c;
   std::size_t ldc;
-  T* left;
+  std::size_t depth;  // summands of a pass
   T* right;
 
-  // Panels of rows [row, row + rows) of A and columns [col, col + cols) of B over `depth` summands.
-  void pack(std::size_t row, std::size_t rows, std::size_t col, std::size_t cols, std::size_t p,
-            std::size_t depth, bool right_too) const noexcept {
-    const std::size_t mr = table.tile_rows, nr = table.tile_cols;
-    const std::size_t lefts = ceil_div(rows, mr), rights = right_too ? ceil_div(cols, nr) : 0;
-    const auto at = [](const Operand<T>& x, std::size_t r, std::size_t s) noexcept {
-      return x.data + static_cast<std::ptrdiff_t>(r) * x.row_stride +
-             static_cast<std::ptrdiff_t>(s) * x.col_stride;
-    };
-    parallel_for(lefts + rights, 4, [&](std::size_t i) {
-      if (i < rights) {
-        table.pack_right(at(b, p, col + i * nr), b.col_stride, b.row_stride,
-                         smaller(nr, cols - i * nr), depth, right + i * nr * depth);
-      } else {
-        const std::size_t j = i - rights;
-        table.pack_left(at(a, row + j * mr, p), a.row_stride, a.col_stride,
-                        smaller(mr, rows - j * mr), depth, left + j * mr * depth);
-      }
+  static const T* at(const Operand<T>& x, std::size_t r, std::size_t s) noexcept {
+    return x.data + static_cast<std::ptrdiff_t>(r) * x.row_stride +
+           static_cast<std::ptrdiff_t>(s) * x.col_stride;
+  }
+
+  // Calls body(first summand, summands) for every pass over [p, p + deep).
+  template <typename Body>
+  void for_passes(std::size_t p, std::size_t deep, const Body& body) const noexcept {
+    for (std::size_t q = p; q < p + deep; q += depth) body(q, smaller(depth, p + deep - q));
+  }
+
+  // Right panels of columns [col, col + cols) over summands [p, p + deep), one pass after another.
+  void pack_right(std::size_t col, std::size_t cols, std::size_t p,
+                  std::size_t deep) const noexcept {
+    const std::size_t nr = table.tile_cols, padded = ceil_div(cols, nr) * nr;
+    parallel_for(padded / nr, 4, [&](std::size_t i) {
+      for_passes(p, deep, [&](std::size_t q, std::size_t some) noexcept {
+        table.pack_right(at(b, q, col + i * nr), b.col_stride, b.row_stride,
+                         smaller(nr, cols - i * nr), some,
+                         right + (q - p) * padded + i * nr * some);
+      });
     });
   }
 
+  // Rows [row, row + rows) and columns [first, first + some) of the packed ones. The left panels of
+  // a pass are used while they are in this thread's cache, and so are the rows of C.
   void multiply(std::size_t row, std::size_t rows, std::size_t col, std::size_t cols,
-                std::size_t depth, bool accumulate) const noexcept {
-    const std::size_t high = even_part(rows, table.block_rows, table.tile_rows);
-    const std::size_t wide = even_part(cols, 4 * table.tile_cols, table.tile_cols);
-    const std::size_t down = ceil_div(rows, high), across = ceil_div(cols, wide);
+                std::size_t first, std::size_t some, std::size_t p, std::size_t deep,
+                bool accumulate) const noexcept {
+    const std::size_t mr = table.tile_rows, nr = table.tile_cols;
+    const std::size_t padded = ceil_div(cols, nr) * nr;
+    auto* left =
+        static_cast<T*>(scratch(Scratch::left, ceil_div(rows, mr) * mr * depth * sizeof(T)));
+    for_passes(p, deep, [&](std::size_t q, std::size_t summands) noexcept {
+      for (std::size_t i = 0; i < rows; i += mr)
+        table.pack_left(at(a, row + i, q), a.row_stride, a.col_stride, smaller(mr, rows - i),
+                        summands, left + i * summands);
+      table.block(rows, some, summands, left, right + (q - p) * padded + first * summands,
+                  accumulate || q > 0, c + row * ldc + col + first, ldc);
+    });
+  }
+
+  // All rows times the packed columns. How they are cut does not change any sum.
+  void multiply_all(std::size_t m, std::size_t col, std::size_t cols, std::size_t p,
+                    std::size_t deep, bool accumulate) const noexcept {
+    const std::size_t threads = static_cast<std::size_t>(thread_count());
+    const std::size_t high = even_part(m, table.block_rows, table.tile_rows);
+    const std::size_t down = ceil_div(m, high);
+    // Few blocks of rows: columns are shared out too, though each share packs its rows again.
+    const std::size_t shares = down >= 2 * threads ? 1 : ceil_div(2 * threads, down);
+    const std::size_t wide = even_part(cols, ceil_div(cols, shares), table.tile_cols);
+    const std::size_t across = ceil_div(cols, wide);
     parallel_for(down * across, 1, [&](std::size_t item) {
       const std::size_t i = item / across * high, j = item % across * wide;
-      table.block(smaller(high, rows - i), smaller(wide, cols - j), depth, left + i * depth,
-                  right + j * depth, accumulate, c + (row + i) * ldc + col + j, ldc);
+      multiply(i, smaller(high, m - i), col, cols, j, smaller(wide, cols - j), p, deep, accumulate);
     });
   }
 };
@@ -70,26 +95,22 @@ void gemm(const GemmTable<T>& table, std::size_t m, std::size_t n, std::size_t k
       for (std::size_t j = 0; j < n; ++j) c[i * ldc + j] = 0;
     return;
   }
-  const std::size_t depth = even_part(k, table.depth, 1);
-  const std::size_t fit = kPackedBytes / sizeof(T) / depth;
-  const std::size_t rows = even_part(m, fit, table.tile_rows);
-  const std::size_t cols = even_part(n, fit, table.tile_cols);
+  constexpr std::size_t kPasses = 4;  // over rows of C while they are in cache
+  const std::size_t depth = even_part(k, table.depth, 1), deep = smaller(k, kPasses * depth);
+  const std::size_t nr = table.tile_cols;
+  const std::size_t cols = even_part(n, kPackedBytes / sizeof(T) / deep, nr);
   const Product<T> product{table,
                            a,
                            b,
                            c,
                            ldc,
-                           static_cast<T*>(scratch(Scratch::left, rows * depth * sizeof(T))),
-                           static_cast<T*>(scratch(Scratch::right, cols * depth * sizeof(T)))};
+                           depth,
+                           static_cast<T*>(scratch(Scratch::right, cols * deep * sizeof(T)))};
   for (std::size_t j = 0; j < n; j += cols) {
     const std::size_t wide = smaller(cols, n - j);
-    for (std::size_t p = 0; p < k; p += depth) {
-      const std::size_t deep = smaller(depth, k - p);
-      for (std::size_t i = 0; i < m; i += rows) {
-        const std::size_t high = smaller(rows, m - i);
-        product.pack(i, high, j, wide, p, deep, i == 0);
-        product.multiply(i, high, j, wide, deep, accumulate || p > 0);
-      }
+    for (std::size_t p = 0; p < k; p += deep) {
+      product.pack_right(j, wide, p, smaller(deep, k - p));
+      product.multiply_all(m, j, wide, p, smaller(deep, k - p), accumulate);
     }
   }
 }
@@ -135,7 +156,8 @@ void syrk_f64_f32(std::size_t tokens, std::size_t k, const float* x, std::size_t
   const std::size_t group = kSyrkTokens * (fit == 0 ? 1 : fit);  // tokens packed at a time
   auto* packed = static_cast<float*>(
       scratch(Scratch::right, smaller(group, tokens) * panels * nr * sizeof(float)));
-  const std::size_t high = nr, wide = 4 * nr, across = ceil_div(k, wide);
+  const std::size_t high = 2 * nr, wide = 4 * nr, down = ceil_div(k, high),
+                    across = ceil_div(k, wide);
   for (std::size_t t = 0; t < tokens; t += group) {
     const std::size_t count = smaller(group, tokens - t);
     const std::size_t chunks = ceil_div(count, kSyrkTokens);
@@ -146,8 +168,8 @@ void syrk_f64_f32(std::size_t tokens, std::size_t k, const float* x, std::size_t
                            smaller(nr, k - j), depth, packed + first * panels * nr + j * depth);
     });
     // A block of H stays in cache while all packed chunks are added to it.
-    parallel_for(panels * across, 1, [&](std::size_t item) {
-      const std::size_t row = (panels - 1 - item / across) * high, col = item % across * wide;
+    parallel_for(down * across, 1, [&](std::size_t item) {
+      const std::size_t row = (down - 1 - item / across) * high, col = item % across * wide;
       if (col > row) return;
       for (std::size_t first = 0; first < count; first += kSyrkTokens)
         table.syrk_block(row, smaller(high, k - row), col, smaller(wide, row + high - col),

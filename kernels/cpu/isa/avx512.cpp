@@ -20,6 +20,6 @@ bool supported() noexcept {
 
 }  // namespace
 
-const KernelTable kAvx512Table = make_table("avx512", supported, {384, 160}, {256, 96});
+const KernelTable kAvx512Table = make_table("avx512", supported, {288, 48}, {256, 96});
 
 }  // namespace libquant::kernels
