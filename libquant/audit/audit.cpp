@@ -174,6 +174,12 @@ std::vector<DoseLevel> dose_levels(const AuditResult& result, const AuditedModel
 
 }  // namespace
 
+double ScoringWork::share_of_floor() const {
+  constexpr double kReachable = 0.8;
+  return seconds > 0 && probe_flops > 0 ? floor_flops / (kReachable * probe_flops) / seconds
+                                        : kNoValue;
+}
+
 AuditResult audit(std::span<const ProbeItem> items, const AuditedModel& base,
                   std::span<const AuditedModel> quantized, const AuditOptions& options) {
   require(!items.empty(), "an audit needs probe items");

@@ -18,6 +18,18 @@
 
 namespace libquant {
 
+/// What computing a model's scores took; zeros where they were read from a file.
+struct ScoringWork {
+  std::size_t items = 0;   ///< scored in this run: those of an earlier one are read
+  std::size_t tokens = 0;  ///< through the blocks, everything that prompts share once
+  double floor_flops = 0;  ///< of those passes
+  double seconds = 0;
+  double probe_flops = 0;  ///< per second: what the machine's multiply-adds can do
+
+  /// Of the time that 0.8 of the probe would need for the floor; NaN where nothing was computed.
+  double share_of_floor() const;
+};
+
 /// One model with its scores, wherever they were computed.
 struct AuditedModel {
   std::string name;                    ///< unique within a report
@@ -31,6 +43,7 @@ struct AuditedModel {
   std::string chat_format;             ///< that its prompts were rendered in; "none" for plain text
   std::optional<double> perplexity;
   std::vector<ItemScore> scores;
+  ScoringWork work;
 };
 
 struct AuditOptions {

@@ -19,6 +19,16 @@ constexpr std::size_t kMostPoints = 5000;
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
+Json work_json(const ScoringWork& work) {
+  if (work.tokens == 0) return {};
+  return Json::object({{"items", work.items},
+                       {"tokens", work.tokens},
+                       {"floor_flops", work.floor_flops},
+                       {"seconds", work.seconds},
+                       {"probe_flops", work.probe_flops},
+                       {"share_of_floor", number_or_null(work.share_of_floor())}});
+}
+
 Json model_json(const AuditedModel& model) {
   return Json::object(
       {{"name", model.name},
@@ -30,7 +40,8 @@ Json model_json(const AuditedModel& model) {
        {"hash", text_or_null(model.hash)},
        {"tokenizer", text_or_null(model.tokenizer)},
        {"chat_format", text_or_null(model.chat_format)},
-       {"perplexity", model.perplexity ? number_or_null(*model.perplexity) : Json()}});
+       {"perplexity", model.perplexity ? number_or_null(*model.perplexity) : Json()},
+       {"scoring", work_json(model.work)}});
 }
 
 Json counts_json(std::span<const ProbeItem> items, const ReportContext& context) {

@@ -40,8 +40,17 @@ std::size_t most_probable(std::span<const double> p) {
   return static_cast<std::size_t>(std::max_element(p.begin(), p.end()) - p.begin());
 }
 
+// How far both accuracies are surely above chance.
 double surplus(const Competence& entry) {
-  return std::isnan(entry.chance) ? -1 : entry.accuracy.interval.low - entry.chance;
+  if (std::isnan(entry.chance) || std::isnan(entry.decided_chance)) return -1;
+  return std::min(entry.accuracy.interval.low - entry.chance,
+                  entry.decided_accuracy.interval.low - entry.decided_chance);
+}
+
+std::size_t people(const ProbeItem& item) {
+  return static_cast<std::size_t>(
+      std::count_if(item.options.begin(), item.options.end(),
+                    [](const ProbeOption& option) { return option.role != OptionRole::unknown; }));
 }
 
 bool abstains(const Competence& entry) { return entry.unknown.value >= kLeastUnknown; }
@@ -49,10 +58,18 @@ bool abstains(const Competence& entry) { return entry.unknown.value >= kLeastUnk
 std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
 
 std::string accuracy_text(const Competence& entry) {
-  return fmt::format(
-      "right on {} of {} items whose context decides (95 % interval {} to {}, chance {})",
-      percent(entry.accuracy.value), entry.accuracy.items, percent(entry.accuracy.interval.low),
-      percent(entry.accuracy.interval.high), percent(entry.chance));
+  const auto part = [](const Estimate& accuracy, double chance) {
+    return fmt::format("{} (95 % interval {} to {}, chance {})", percent(accuracy.value),
+                       percent(accuracy.interval.low), percent(accuracy.interval.high),
+                       percent(chance));
+  };
+  std::string text = fmt::format("right on {} of {} items whose context decides",
+                                 part(entry.accuracy, entry.chance), entry.accuracy.items);
+  if (entry.decided_accuracy.items < entry.accuracy.items || entry.chance < entry.decided_chance)
+    text += fmt::format(", and on {} of the {} that it answers with a person",
+                        part(entry.decided_accuracy, entry.decided_chance),
+                        entry.decided_accuracy.items);
+  return text;
 }
 
 constexpr std::string_view kUntold =
@@ -76,8 +93,8 @@ std::optional<Competence> competence(std::span<const ProbeItem> items,
   std::unordered_map<std::string_view, const ItemScore*> index;
   for (const ItemScore& score : scores) index.emplace(score.id, &score);
   const std::set<std::string_view> sets = judged_sets(items);
-  Count right, unknown;
-  double chance = 0;
+  Count right, decided, unknown;
+  double chance = 0, decided_chance = 0;
   bool scored = false;
   for (const ProbeItem& item : items) {
     const auto found = index.find(item.id);
@@ -96,12 +113,16 @@ std::optional<Competence> competence(std::span<const ProbeItem> items,
     if (!counts) continue;
     right.add(static_cast<int>(choice) == item.correct);
     chance += 1 / static_cast<double>(item.options.size());
+    if (item.options[choice].role == OptionRole::unknown) continue;
+    decided.add(static_cast<int>(choice) == item.correct);
+    decided_chance += 1 / static_cast<double>(people(item));
   }
   if (!scored) return std::nullopt;
-  Competence out{format, right.estimate(level), kNoValue, unknown.estimate(level), false};
-  if (right.items == 0) return out;
-  out.chance = chance / static_cast<double>(right.items);
-  out.beats_chance = out.accuracy.interval.low > out.chance;
+  Competence out{format,   right.estimate(level),   kNoValue, decided.estimate(level),
+                 kNoValue, unknown.estimate(level), false};
+  if (right.items > 0) out.chance = chance / static_cast<double>(right.items);
+  if (decided.items > 0) out.decided_chance = decided_chance / static_cast<double>(decided.items);
+  out.beats_chance = surplus(out) > 0;
   return out;
 }
 

@@ -15,10 +15,14 @@ namespace libquant {
 /// decides. A model that cannot answer those shows nothing by its answers to ambiguous ones.
 struct Competence {
   ScoringFormat format = ScoringFormat::answer_per_token;
-  Estimate accuracy;          ///< on disambiguated items, Wilson interval
-  double chance = 0;          ///< mean of 1/options over them; NaN where there are none
+  Estimate accuracy;  ///< on disambiguated items, Wilson interval
+  double chance = 0;  ///< mean of 1/options over them; NaN where there are none
+  /// The same of those that were answered with a person: a model that never says "unknown" and
+  /// picks one of two people blindly is right half of the time, and beats 1/3.
+  Estimate decided_accuracy;
+  double decided_chance = 0;  ///< mean of 1/people over them
   Estimate unknown;           ///< share of ambiguous items answered "unknown"
-  bool beats_chance = false;  ///< the interval's lower end is above chance
+  bool beats_chance = false;  ///< both lower ends are above chance
 };
 
 /// Of items that `format` is for and that have usable scores; nothing if there are none. Accuracy

@@ -166,6 +166,8 @@ Json to_json(const Competence& competence) {
   return Json::object({{"format", to_string(competence.format)},
                        {"accuracy", to_json(competence.accuracy)},
                        {"chance", number_or_null(competence.chance)},
+                       {"decided_accuracy", to_json(competence.decided_accuracy)},
+                       {"decided_chance", number_or_null(competence.decided_chance)},
                        {"beats_chance", competence.beats_chance},
                        {"unknown", to_json(competence.unknown)}});
 }

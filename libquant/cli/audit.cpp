@@ -41,6 +41,11 @@ void add_audit(CLI::App& app, int& exit_code) {
       ->check(CLI::ExistingPath)
       ->type_name("MODEL...");
   add_audit_options(*command, *a);
+  command
+      ->add_option("--generations", a->request.generations,
+                   "of the most changed items, how many both models answer freely, to be read side "
+                   "by side")
+      ->capture_default_str();
   command->callback([a, &exit_code] { exit_code = run(*a); });
 }
 

@@ -67,6 +67,9 @@ void add_scoring(CLI::App& command, AuditArguments& a) {
                   "none: plain text")
       ->capture_default_str()
       ->type_name("NAME");
+  command.add_flag("--study", a.request.study,
+                   "also ask as study 2605.15208 does: sampled letters, five seeds, its parser, "
+                   "with common and with independent random numbers");
   command
       .add_option("--text", a.request.text.texts,
                   "plain text files: perplexity on them is put beside the figures")
@@ -110,10 +113,6 @@ void add_results(CLI::App& command, AuditArguments& a) {
                   "limits that decide the exit code: a JSON file (docs/gate.json), or \"default\"")
       ->type_name("FILE");
   command.add_option("--changed", a.request.audit.changed_items, "most changed items to list")
-      ->capture_default_str();
-  command
-      .add_option("--generations", a.request.generations,
-                  "of those, how many both models answer freely, to be read side by side")
       ->capture_default_str();
 }
 

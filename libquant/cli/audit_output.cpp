@@ -100,6 +100,42 @@ void print_models(const AuditRun& run, bool gate) {
   }
 }
 
+// What the study's own protocol gives, from the report's part on it.
+void print_study(const Json& report) {
+  const Json& study = report.at("study_protocol");
+  if (study.is_null()) return;
+  Table table({"study 2605.15208's protocol", "random numbers", "parsed", "stereotype", "unknown",
+               "emergence"});
+  const auto number = [](const Json& estimate, std::string_view key) {
+    const Json& value = estimate.at(key);
+    return value.is_null() ? kNoValue : value.as_double(key);
+  };
+  const auto add = [&](const Json& model, const std::string& name) {
+    const Json& all = model.at("all");
+    const Json& emergence = all.at("emergence");
+    const auto parsed = static_cast<double>(all.at("parsed").as_int("parsed"));
+    const auto answers = static_cast<double>(all.at("answers").as_int("answers"));
+    table.add({name, model.at("noise").as_string("noise"), percent(parsed / answers),
+               percent(number(all.at("stereotype"), "value")),
+               percent(number(all.at("unknown"), "value")),
+               fmt::format("{} [{}, {}]", percent(number(emergence, "value")),
+                           percent(number(emergence, "low")), percent(number(emergence, "high")))});
+  };
+  add(study.at("unchanged"), "the original, asked again");
+  for (const Json& model : study.at("models").as_array("models"))
+    add(model, model.at("name").as_string("name"));
+  fmt::print("{}\n", table.text());
+}
+
+void print_work(const AuditedModel& model) {
+  const ScoringWork& work = model.work;
+  if (work.tokens == 0) return;
+  fmt::print(
+      "scored {} items of {}: {} tokens in {}, {:.2f} of the speed that {:.2f} TFLOP allow\n",
+      work.items, model.name, work.tokens, seconds_text(work.seconds), work.share_of_floor(),
+      work.floor_flops / 1e12);
+}
+
 void print_dose(const DoseFit& fit, std::string_view outcome) {
   if (!fit.problem.empty()) return;
   fmt::print(
@@ -130,8 +166,11 @@ void print_text(const AuditRun& run, const AuditArguments& a) {
   print_competence(run);
   print_figures(run);
   print_models(run, !a.gate.empty());
+  print_study(run.report);
   print_dose(run.result.stereotype_dose, "a stereotyped answer");
   print_dose(run.result.unknown_dose, "the answer \"unknown\"");
+  print_work(run.base);
+  for (const AuditedModel& model : run.quantized) print_work(model);
   if (!a.request.output.empty())
     fmt::print("report: {}\n", (a.request.output / "report.html").string());
 }

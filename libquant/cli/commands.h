@@ -21,6 +21,7 @@ enum ExitCode : int {
 void add_quantize(CLI::App& app, int& exit_code);
 void add_audit(CLI::App& app, int& exit_code);
 void add_eval(CLI::App& app, int& exit_code);
+void add_sweep(CLI::App& app, int& exit_code);
 void add_generate(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 

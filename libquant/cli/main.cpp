@@ -87,6 +87,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   cli::add_quantize(app, exit_code);
   cli::add_eval(app, exit_code);
   cli::add_audit(app, exit_code);
+  cli::add_sweep(app, exit_code);
   cli::add_generate(app, exit_code);
   cli::add_inspect(app, exit_code);
   for (CLI::App* command : app.get_subcommands({})) command->footer(kExitCodes);

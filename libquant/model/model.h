@@ -25,16 +25,21 @@ struct PromptTree {
   std::vector<std::vector<std::int32_t>> continuations;
 };
 
-/// One continuation of one of several trees.
-struct ContinuationIndex {
-  std::size_t tree, continuation;
-};
-
 /// Natural logarithms of probabilities, one per token.
 struct TreeScores {
   std::vector<std::vector<double>> continuations;  ///< log p(token | prefix, earlier tokens)
-  std::vector<double> prefix;  ///< of the prefix from its second token on, where asked for
 };
+
+/// What scoring had to compute, everything that prompts share counted once.
+struct TreeCost {
+  std::size_t tokens = 0;       ///< that went through the blocks
+  std::size_t scored_rows = 0;  ///< whose logits were computed
+  double attended = 0;          ///< pairs of a token and one that it attends to, itself included
+
+  TreeCost& operator+=(const TreeCost& other) noexcept;
+};
+/// Floating-point operations of that work, 2 per multiply-add.
+double flops(const TreeCost& cost, const ModelConfig& config) noexcept;
 
 /// A decoder in memory, computing in fp32. Const methods are safe from many threads, but already
 /// use all of them.
@@ -61,11 +66,11 @@ class Model {
   std::vector<double> log_probabilities(ConstMatrixView hidden,
                                         std::span<const std::int32_t> targets) const;
 
-  /// Scores every continuation of every tree. Each prefix is computed once (unless the rotary
-  /// embedding changes with the length of the sequence, see RopeTable::rows), and the tokens of
-  /// many trees go through the linear layers together.
+  /// Scores every continuation of every tree. What several prompts have in common is computed once
+  /// (unless the rotary embedding changes with the length of the sequence, see RopeTable::rows),
+  /// and the tokens of many trees go through the linear layers together. Adds to `cost` if given.
   std::vector<TreeScores> score_trees(std::span<const PromptTree> trees,
-                                      bool with_prefixes = false) const;
+                                      TreeCost* cost = nullptr) const;
   /// The same for one prefix.
   std::vector<std::vector<double>> continuation_log_probabilities(
       std::span<const std::int32_t> prefix,
@@ -75,12 +80,9 @@ class Model {
   void check_batch(const TokenBatch& batch, std::span<KvCache* const> caches) const;
   Matrix embed(std::span<const std::int32_t> tokens) const;
   Matrix run(const TokenBatch& batch, std::span<KvCache* const> caches) const;
-  void score_sharing(std::span<const PromptTree* const> trees, bool with_prefixes,
-                     std::span<TreeScores* const> scores) const;
-  std::vector<double> score_leaves(std::span<const PromptTree* const> trees,
-                                   std::span<const ContinuationIndex> leaves,
-                                   std::span<KvCache* const> caches, ConstMatrixView last) const;
-  void score_alone(const PromptTree& tree, bool with_prefix, TreeScores& scores) const;
+  void score_sharing(std::span<const PromptTree* const> trees, std::span<TreeScores* const> scores,
+                     TreeCost& cost) const;
+  void score_alone(const PromptTree& tree, TreeScores& scores, TreeCost& cost) const;
 
   ModelConfig config_;
   RopeTable rope_;

@@ -14,6 +14,7 @@
 #include "libquant/io/json.h"
 #include "libquant/pipeline/evaluate_text.h"
 #include "libquant/scoring/load_probes.h"
+#include "libquant/scoring/sample_answers.h"
 #include "libquant/scoring/score_items.h"
 
 namespace libquant {
@@ -35,12 +36,17 @@ struct AuditRequest {
   std::optional<ChatFormat> chat = ChatFormat::none;
   TextEvalOptions text;  ///< perplexity is measured where it names texts
 
+  /// Also ask as study 2605.15208 does: letters sampled as text in the original's chat format, its
+  /// five seeds, its parser, with common and with independent random numbers.
+  bool study = false;
+  StudyProtocol protocol;
+
   AuditOptions audit;           ///< its seeds are overwritten by `seed`
   std::size_t generations = 0;  ///< of the most changed items, how many both models answer freely
   std::size_t generated_tokens = 64;
 
-  /// Folder for report.json, report.html, items.jsonl and scores/NAME.jsonl; empty: nothing is
-  /// written.
+  /// Folder for report.json, report.html, items.jsonl, scores/NAME.jsonl and samples/NAME.jsonl;
+  /// empty: nothing is written.
   std::filesystem::path output;
   bool resume = false;     ///< keep the scores that an earlier, maybe unfinished, run left there
   bool overwrite = false;  ///< replace them

@@ -52,10 +52,12 @@ void prepare_audit_folder(const AuditRequest& request) {
   if (used && request.overwrite) {
     require(fs::exists(folder / "scores"), "{} holds no audit to overwrite", folder.string());
     fs::remove_all(folder / "scores");
+    fs::remove_all(folder / "samples");
     for (const char* file : {"report.json", "report.html", "items.jsonl"})
       fs::remove(folder / file);
   }
   fs::create_directories(folder / "scores");
+  if (request.study) fs::create_directories(folder / "samples");
 }
 
 void write_audit_folder(const fs::path& folder, std::span<const ProbeItem> items,

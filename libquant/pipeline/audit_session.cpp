@@ -2,17 +2,20 @@
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "kernels/cpu/dispatch.h"
+#include "kernels/fma_probe.h"
 #include "libquant/audit/score_file.h"
 #include "libquant/core/error.h"
 #include "libquant/core/hash.h"
 #include "libquant/core/version.h"
 #include "libquant/model/model.h"
 #include "libquant/pipeline/audit_output.h"
+#include "libquant/pipeline/audit_samples.h"
 #include "libquant/pipeline/chat_session.h"
 #include "libquant/pipeline/fair_report.h"
 #include "libquant/tokenizer/tokenizer.h"
@@ -20,9 +23,12 @@
 namespace libquant {
 namespace {
 
-// Work units: items; a token of perplexity text costs about a hundredth of an item.
+// Work units: items. A token of perplexity text costs about a hundredth of one, an item of the
+// study's protocol, with ten answers of five tokens, about three.
 constexpr double kTextTokenWork = 0.01;
+constexpr double kStudyItemWork = 3;
 constexpr double kDefaultTextTokens = 20000;
+constexpr double kProbeSeconds = 0.1;
 
 bool holds_scores(const std::filesystem::path& path) { return path.extension() == ".jsonl"; }
 
@@ -42,8 +48,8 @@ std::string describe_tokenizer(const TokenizerSpec& spec) {
   return fmt::format("{} tokens, hash {}", spec.tokens.size(), hasher.hex());
 }
 
-AuditedModel describe(const Checkpoint& source, const std::filesystem::path& path,
-                      std::string name) {
+AuditedModel describe(const Checkpoint& source, const std::filesystem::path& path, std::string name,
+                      std::string hash) {
   AuditedModel model;
   model.name = std::move(name);
   model.path = path.string();
@@ -51,7 +57,7 @@ AuditedModel describe(const Checkpoint& source, const std::filesystem::path& pat
   model.bits = nominal_bits(model.type);
   model.bytes = 0;
   for (const auto& tensor : source.names()) *model.bytes += source.info(tensor).bytes;
-  model.hash = source.content_hash();
+  model.hash = std::move(hash);
   model.tokenizer = describe_tokenizer(source.tokenizer());
   return model;
 }
@@ -106,18 +112,27 @@ AuditSession::AuditSession(const AuditRequest& request) : request_(request), cha
   prepare_audit_folder(request);
 }
 
+double AuditSession::text_work() const {
+  if (request_.text.texts.empty()) return 0;
+  return kTextTokenWork * (request_.text.max_tokens > 0
+                               ? static_cast<double>(request_.text.max_tokens)
+                               : kDefaultTextTokens);
+}
+
+double AuditSession::study_work() const {
+  return request_.study ? kStudyItemWork * static_cast<double>(study_items(items_).size()) : 0;
+}
+
 double AuditSession::model_work() const {
-  double work = static_cast<double>(items_.size());
-  if (!request_.text.texts.empty())
-    work += kTextTokenWork * (request_.text.max_tokens > 0
-                                  ? static_cast<double>(request_.text.max_tokens)
-                                  : kDefaultTextTokens);
-  return work;
+  return static_cast<double>(items_.size()) + text_work() + study_work();
 }
 
 AuditedModel AuditSession::score(const std::filesystem::path& path, std::string name,
                                  ProgressMeter& progress) {
   if (holds_scores(path)) {
+    require(!request_.study,
+            "{}: the study's protocol asks models themselves, it cannot use a file of scores",
+            path.string());
     progress.stage("reading scores of " + name);
     AuditedModel model = read_score_source(path, std::move(name));
     progress.add(model_work());
@@ -125,21 +140,22 @@ AuditedModel AuditSession::score(const std::filesystem::path& path, std::string 
   }
   check_disjoint(templates_behind(path), items_,
                  "quantizing " + path.string() + " (--split evaluate leaves them out)");
-  return score(*open_checkpoint(path), path, std::move(name), progress);
+  const auto source = open_checkpoint(path);
+  return score(*source, path, std::move(name), source->content_hash(), progress);
 }
 
 AuditedModel AuditSession::score(const Checkpoint& source, const std::filesystem::path& path,
-                                 std::string name, ProgressMeter& progress) {
+                                 std::string name, std::string hash, ProgressMeter& progress) {
   if (!chat_) chat_ = detect_chat_format(source.tokenizer());
-  AuditedModel described = describe(source, path, name);
+  AuditedModel described = describe(source, path, std::move(name), std::move(hash));
   described.chat_format = to_string(*chat_);
   const Model model(source);
-  described.scores = score_items_of(source, model, name, described.hash, progress);
+  score_items_of(source, model, described, progress);
+  ask_as_in_the_study(source, model, described, progress);
   if (request_.text.texts.empty()) return described;
-  progress.stage("perplexity of " + name);
-  const double work = model_work() - static_cast<double>(items_.size());
+  progress.stage("perplexity of " + described.name);
   described.perplexity =
-      evaluate_text(model, source, request_.text, progress.part(work)).result.perplexity;
+      evaluate_text(model, source, request_.text, progress.part(text_work())).result.perplexity;
   return described;
 }
 
@@ -157,26 +173,52 @@ Json AuditSession::score_header(const Checkpoint& source, const std::string& has
                        {"isa", kernels::active().name}});
 }
 
-std::filesystem::path AuditSession::score_file(const std::string& name) const {
+std::filesystem::path AuditSession::item_file(const char* folder, const std::string& name) const {
+  if (request_.output.empty()) return {};
   std::string file = name;
   std::replace(file.begin(), file.end(), '/', '_');
-  return request_.output / "scores" / (file + ".jsonl");
+  return request_.output / folder / (file + ".jsonl");
 }
 
-std::vector<ItemScore> AuditSession::score_items_of(const Checkpoint& source, const Model& model,
-                                                    const std::string& name,
-                                                    const std::string& hash,
-                                                    ProgressMeter& progress) {
+void AuditSession::ask_as_in_the_study(const Checkpoint& source, const Model& model,
+                                       const AuditedModel& described, ProgressMeter& progress) {
+  if (!request_.study) return;
+  if (!study_chat_) study_chat_ = detect_chat_format(source.tokenizer());
+  const std::string stage = "sampling answers of " + described.name;
+  progress.stage(stage);
+  const bool original = study_.empty();
+  study_.push_back(
+      study_answers(model, Tokenizer(source.tokenizer()), study_items(items_), *study_chat_,
+                    request_.protocol, original, item_file("samples", described.name),
+                    score_header(source, described.hash), progress.part(study_work(), stage)));
+}
+
+Json AuditSession::study_json(const AuditRun& run) const {
+  if (!request_.study) return {};
+  StudyInput input;
+  input.protocol = request_.protocol;
+  input.chat = *study_chat_;
+  input.same_prompts = chat_ == study_chat_ && request_.scoring.letters;
+  input.items = study_items(run.items);
+  input.base = study_.front();
+  for (std::size_t m = 1; m < study_.size(); ++m) input.quantized.push_back(study_[m]);
+  return study_report(input, run.base, run.quantized, request_.audit.slices.level);
+}
+
+void AuditSession::score_items_of(const Checkpoint& source, const Model& model,
+                                  AuditedModel& described, ProgressMeter& progress) {
   std::optional<ScoreWriter> writer;
   std::unordered_map<std::string, ItemScore> kept;
   if (!request_.output.empty()) {
-    writer.emplace(score_file(name), score_header(source, hash), request_.resume);
+    writer.emplace(item_file("scores", described.name), score_header(source, described.hash),
+                   request_.resume);
     for (const ItemScore& score : writer->kept()) kept.emplace(score.id, score);
   }
   std::vector<ProbeItem> missing;
   for (const ProbeItem& item : items_)
     if (!kept.contains(item.id)) missing.push_back(item);
-  progress.stage("scoring " + name);
+  const std::string stage = "scoring " + described.name;
+  progress.stage(stage);
   progress.add(static_cast<double>(items_.size() - missing.size()));
   ScoringOptions options = request_.scoring;
   options.chat = *chat_;
@@ -184,13 +226,21 @@ std::vector<ItemScore> AuditSession::score_items_of(const Checkpoint& source, co
   const auto write = [&](const ItemScore& score) {
     if (writer) writer->append(score);
   };
-  for (ItemScore& score :
-       score_items(model, tokenizer, missing, options, write,
-                   progress.part(static_cast<double>(missing.size()), "scoring " + name)))
-    kept.insert_or_assign(score.id, std::move(score));
-  std::vector<ItemScore> scores;
-  for (const ProbeItem& item : items_) scores.push_back(std::move(kept.at(item.id)));
-  return scores;
+  ScoringWork& work = described.work;
+  if (!missing.empty()) work.probe_flops = kernels::fma_flops_per_second(kProbeSeconds);
+  TreeCost cost;
+  const auto begin = std::chrono::steady_clock::now();
+  auto computed = score_items(model, tokenizer, missing, options, write,
+                              progress.part(static_cast<double>(missing.size()), stage), &cost);
+  work.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  work.items = missing.size();
+  work.tokens = cost.tokens;
+  work.floor_flops = flops(cost, model.config());
+  // Before and after, because a machine's clock and neighbours change during a run.
+  if (!missing.empty())
+    work.probe_flops = std::max(work.probe_flops, kernels::fma_flops_per_second(kProbeSeconds));
+  for (ItemScore& score : computed) kept.insert_or_assign(score.id, std::move(score));
+  for (const ProbeItem& item : items_) described.scores.push_back(std::move(kept.at(item.id)));
 }
 
 std::vector<std::vector<GeneratedAnswers>> AuditSession::generate_answers(
@@ -237,6 +287,7 @@ AuditRun AuditSession::finish(AuditedModel base, std::vector<AuditedModel> quant
   progress.add(0);
   run.result = audit(run.items, run.base, run.quantized, options);
   context.generations = generate_answers(run, progress);
+  context.study_protocol = study_json(run);
   context.sets = sources_;
   context.isa = kernels::active().name;
   context.options = request_.options;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "libquant/audit/study_report.h"
 #include "libquant/checkpoint/checkpoint.h"
 #include "libquant/pipeline/audit_models.h"
 #include "libquant/pipeline/progress_meter.h"
@@ -26,8 +27,9 @@ class AuditSession {
   /// Scores a model, or reads a file of scores. The first one is the original, whose chat format
   /// the others' prompts share.
   AuditedModel score(const std::filesystem::path& path, std::string name, ProgressMeter& progress);
+  /// `hash` stands for the model's content in the score file that a resumed run goes on with.
   AuditedModel score(const Checkpoint& source, const std::filesystem::path& path, std::string name,
-                     ProgressMeter& progress);
+                     std::string hash, ProgressMeter& progress);
 
   /// Compares, judges, lets the models answer freely where asked for, and writes the report. Ends
   /// the session.
@@ -35,18 +37,26 @@ class AuditSession {
                   ProgressMeter& progress);
 
  private:
-  std::vector<ItemScore> score_items_of(const Checkpoint& source, const Model& model,
-                                        const std::string& name, const std::string& hash,
-                                        ProgressMeter& progress);
-  std::filesystem::path score_file(const std::string& name) const;
+  /// Fills in the model's scores and what they took.
+  void score_items_of(const Checkpoint& source, const Model& model, AuditedModel& described,
+                      ProgressMeter& progress);
+  /// "scores" or "samples" / the model's name.jsonl in the output folder; empty without one.
+  std::filesystem::path item_file(const char* folder, const std::string& name) const;
+  void ask_as_in_the_study(const Checkpoint& source, const Model& model,
+                           const AuditedModel& described, ProgressMeter& progress);
+  Json study_json(const AuditRun& run) const;
   Json score_header(const Checkpoint& source, const std::string& hash) const;
+  double text_work() const;
+  double study_work() const;
   std::vector<std::vector<GeneratedAnswers>> generate_answers(const AuditRun& run,
                                                               ProgressMeter& progress) const;
 
   const AuditRequest& request_;
   std::vector<ProbeSource> sources_;
   std::vector<ProbeItem> items_;
-  std::optional<ChatFormat> chat_;  ///< set by the first model
+  std::optional<ChatFormat> chat_;        ///< set by the first model
+  std::optional<ChatFormat> study_chat_;  ///< the first model's own
+  std::vector<StudyAnswers> study_;       ///< of every model scored so far
 };
 
 /// "a/gptq/model.gguf", "a/rtn/model.gguf" -> "gptq/model.gguf", "rtn/model.gguf": the shortest

@@ -7,6 +7,14 @@
 
 namespace libquant {
 
+double stored_bits(const Scheme& scheme, std::size_t rows, std::size_t cols) {
+  const double stored = scheme.scale_type == ScaleType::f32 ? 32 : 16;
+  const double zero = scheme.zero == ZeroKind::asymmetric ? scheme.bits : 0;
+  const double group = stored + zero + (scheme.zero == ZeroKind::minimum ? stored : 0);
+  return static_cast<double>(rows * cols) * scheme.bits +
+         static_cast<double>(rows * scheme.groups(cols)) * group;
+}
+
 QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source,
                                          std::vector<std::unique_ptr<BlockFile>> blocks)
     : source_(source), blocks_(std::move(blocks)) {
@@ -25,6 +33,8 @@ WeightSource::Info QuantizedCheckpoint::info(std::string_view name) const {
   if (const Held* held = find(name)) {
     info.type = to_string(held->report->scheme);
     info.quantized = true;
+    info.bytes =
+        static_cast<std::size_t>(stored_bits(held->report->scheme, info.rows, info.cols) / 8);
   }
   return info;
 }

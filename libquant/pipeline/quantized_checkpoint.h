@@ -13,6 +13,9 @@
 
 namespace libquant {
 
+/// Of codes and group parameters, as packed formats store them.
+double stored_bits(const Scheme& scheme, std::size_t rows, std::size_t cols);
+
 /// A source with some matrices replaced by the codes in finished block files: what the writers see.
 /// Holds one matrix in memory at a time. Layers that were kept dense are read from the source.
 class QuantizedCheckpoint final : public Checkpoint {

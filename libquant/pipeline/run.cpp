@@ -14,12 +14,6 @@ namespace {
 
 constexpr const char* kEmbeddings = "model.embed_tokens.weight";
 
-double group_bits(const Scheme& scheme) {
-  const double stored = scheme.scale_type == ScaleType::f32 ? 32 : 16;
-  const double zero = scheme.zero == ZeroKind::asymmetric ? scheme.bits : 0;
-  return stored + zero + (scheme.zero == ZeroKind::minimum ? stored : 0);
-}
-
 }  // namespace
 
 QuantizeRun::QuantizeRun(const Checkpoint& source, const QuantizeOptions& options,
@@ -179,15 +173,19 @@ WriteOptions QuantizeRun::write_options() const {
   return write;
 }
 
-void QuantizeRun::write(QuantizeReport& report) {
-  const auto begin = std::chrono::steady_clock::now();
+std::unique_ptr<QuantizedCheckpoint> QuantizeRun::checkpoint() const {
   std::vector<std::unique_ptr<BlockFile>> files;
   for (std::size_t block = 0; block < blocks(); ++block) files.push_back(open_block(block));
+  return std::make_unique<QuantizedCheckpoint>(source_, std::move(files));
+}
+
+void QuantizeRun::write(QuantizeReport& report) {
+  const auto begin = std::chrono::steady_clock::now();
   QuantizeOptions options = options_;
   options.write = write_options();
-  const QuantizedCheckpoint model(source_, std::move(files));
+  const auto model = checkpoint();
   progress_.stage("writing");
-  report.files = stage_outputs(model, options, work_, progress_.part(write_work()));
+  report.files = stage_outputs(*model, options, work_, progress_.part(write_work()));
   describe_blocks(report);
   report.write_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -219,8 +217,7 @@ void QuantizeRun::describe_blocks(QuantizeReport& report) const {
     const Scheme& scheme = layer.options.scheme;
     const std::size_t values = layer.rows * layer.cols;
     report.quantized_weights += values;
-    bits += static_cast<double>(values) * scheme.bits +
-            static_cast<double>(layer.rows * scheme.groups(layer.cols)) * group_bits(scheme);
+    bits += stored_bits(scheme, layer.rows, layer.cols);
   }
   if (prepared_.fair) describe_fairness(report);
   report.bits_per_weight = bits / static_cast<double>(report.quantized_weights);

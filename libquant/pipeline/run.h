@@ -25,6 +25,8 @@ class QuantizeRun {
   void compute();
   /// Writes every format into the work folder, verifies it there, and fills in the report.
   void write(QuantizeReport& report);
+  /// The finished codes as a model; they stay in the work folder, which must outlive it.
+  std::unique_ptr<QuantizedCheckpoint> checkpoint() const;
   /// Moves the results to their places, writes the report beside them, removes the work folder.
   void publish(const QuantizeReport& report);
 

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "libquant/core/error.h"
+#include "libquant/model/prefix_tree.h"
 #include "libquant/stats/distance.h"
 #include "libquant/tokenizer/chat.h"
 
@@ -34,11 +35,6 @@ std::string user_turn(std::string_view system, std::string_view user, const Toke
   if (!system.empty()) messages.push_back({"system", std::string(system)});
   messages.push_back({"user", std::string(user)});
   return render_chat(chat, spec, messages, true);
-}
-
-std::size_t common_prefix(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
-  const auto pair = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
-  return static_cast<std::size_t>(pair.first - a.begin());
 }
 
 double sum(std::span<const double> values) {

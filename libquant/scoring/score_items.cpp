@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
+#include <tuple>
 
 #include "libquant/core/error.h"
 #include "libquant/scoring/item_trees.h"
@@ -26,6 +28,19 @@ constexpr std::array<FormatName, 5> kNames{
 
 bool per_token(ScoringFormat format) {
   return format == ScoringFormat::answer_per_token || format == ScoringFormat::sentence_per_token;
+}
+
+// Items whose prompts begin alike follow one another.
+std::vector<std::size_t> sharing_order(std::span<const ProbeItem> items) {
+  std::vector<std::size_t> order(items.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto key = [&](std::size_t i) {
+    const ProbeItem& item = items[i];
+    return std::tie(item.form, item.context, item.prompt, item.question);
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
+  return order;
 }
 
 }  // namespace
@@ -59,16 +74,19 @@ ItemForm form_of(ScoringFormat format) noexcept {
 std::vector<ItemScore> score_items(const Model& model, const Tokenizer& tokenizer,
                                    std::span<const ProbeItem> items, const ScoringOptions& options,
                                    const std::function<void(const ItemScore&)>& on_item,
-                                   const ProgressCallback& progress) {
+                                   const ProgressCallback& progress, TreeCost* cost) {
   require(options.batch_items > 0, "scoring needs batches of at least one item");
-  std::vector<ItemScore> scores;
+  const std::vector<std::size_t> order = sharing_order(items);
+  std::vector<ItemScore> scores(items.size());
   for (std::size_t begin = 0; begin < items.size(); begin += options.batch_items) {
     const std::size_t count = std::min(options.batch_items, items.size() - begin);
+    const auto batch = std::span(order).subspan(begin, count);
     ItemTrees trees(tokenizer, options);
-    for (const ProbeItem& item : items.subspan(begin, count)) trees.add(item);
-    for (ItemScore& score : trees.collect(model.score_trees(trees.trees()))) {
-      if (on_item) on_item(score);
-      scores.push_back(std::move(score));
+    for (const std::size_t i : batch) trees.add(items[i]);
+    std::vector<ItemScore> finished = trees.collect(model.score_trees(trees.trees(), cost));
+    for (std::size_t k = 0; k < count; ++k) {
+      if (on_item) on_item(finished[k]);
+      scores[batch[k]] = std::move(finished[k]);
     }
     const Progress step{"scoring items", static_cast<double>(begin + count),
                         static_cast<double>(items.size())};

@@ -37,7 +37,9 @@ struct ScoringOptions {
   ChatFormat chat = ChatFormat::none;
   bool letters = true;  ///< letters cost one extra prompt per option
   bool answers = true;
-  std::size_t batch_items = 16;  ///< computed together
+  /// Computed together: what their prompts share is computed once. Items with the same context are
+  /// put into the same batch.
+  std::size_t batch_items = 64;
 };
 
 /// Raw scores of one item under one model: what the JSONL files hold, one line per item.
@@ -60,12 +62,13 @@ std::string answer_prompt(const ProbeItem& item, const TokenizerSpec& spec, Chat
 std::string letter_prompt(const ProbeItem& item, std::size_t first, const TokenizerSpec& spec,
                           ChatFormat chat);
 
-/// Scores items in order. `on_item` receives each finished item (to be appended to a JSONL file: a
-/// resumed audit skips the ids that it already has). Shared prefixes are computed once.
+/// Scores of items, in their order. `on_item` receives each finished item, in the order in which
+/// they are computed (to be appended to a JSONL file: a resumed audit skips the ids that it already
+/// has). Adds what was computed to `cost` if given.
 std::vector<ItemScore> score_items(const Model& model, const Tokenizer& tokenizer,
                                    std::span<const ProbeItem> items, const ScoringOptions& options,
                                    const std::function<void(const ItemScore&)>& on_item = {},
-                                   const ProgressCallback& progress = {});
+                                   const ProgressCallback& progress = {}, TreeCost* cost = nullptr);
 
 /// Distribution over the options of an item in one format; empty when the score lacks that format.
 std::vector<double> option_probabilities(const ItemScore& score, ScoringFormat format,

@@ -40,7 +40,7 @@ calibration=(--calibration text.txt --windows 8 --window 64)
 expect 0 "help" "$libquant" --help
 holds out "quantize" "help lists the sub-commands"
 holds out "130 interrupted" "help lists the exit codes"
-for command in quantize eval generate inspect; do
+for command in quantize eval audit sweep generate inspect; do
   expect 0 "help of $command" "$libquant" $command --help
   holds out "Exit codes" "help of $command lists the exit codes"
 done

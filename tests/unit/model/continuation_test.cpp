@@ -60,34 +60,73 @@ TEST_CASE("continuations after a shared prefix have the log-probabilities of ful
   check_against_full_passes(config, 30, {9, 4});
 }
 
-TEST_CASE("trees scored together have the values of trees scored alone, prefixes included",
-          "[model]") {
-  const ModelConfig config = testing::tiny_config();
-  const Model model{MemorySource(config)};
+// Prompts that begin alike in several ways: all of them, in threes, and one inside another.
+std::vector<PromptTree> related_trees(std::size_t vocabulary) {
+  const Tokens common = random_tokens(11, vocabulary, 500);
   std::vector<PromptTree> trees;
-  for (std::size_t t = 0; t < 7; ++t) {
-    trees.push_back({random_tokens(1 + 5 * t, config.vocabulary_size, 300 + t), {}});
+  for (std::size_t t = 0; t < 9; ++t) {
+    Tokens prefix = common;
+    const Tokens third = random_tokens(9, vocabulary, 510 + t / 3);
+    const Tokens own = random_tokens(3 * (t % 3), vocabulary, 520 + t);
+    prefix.insert(prefix.end(), third.begin(), third.end());
+    prefix.insert(prefix.end(), own.begin(), own.end());
+    trees.push_back({std::move(prefix), {}});
     for (std::size_t c = 0; c < 3; ++c)
-      trees.back().continuations.push_back(
-          random_tokens(c + t % 2, config.vocabulary_size, 400 + 10 * t + c));
+      trees.back().continuations.push_back(random_tokens(1 + c + t % 2, vocabulary, 600 + c));
   }
-  const auto together = model.score_trees(trees, true);
-  REQUIRE(together.size() == trees.size());
-  for (std::size_t t = 0; t < trees.size(); ++t) {
-    const auto alone =
-        model.continuation_log_probabilities(trees[t].prefix, trees[t].continuations);
-    const Tokens first{trees[t].prefix[0]},
-        rest(trees[t].prefix.begin() + 1, trees[t].prefix.end());
-    const auto prefix = from_full_pass(model, first, rest);
-    REQUIRE(together[t].prefix.size() == prefix.size());
-    for (std::size_t k = 0; k < prefix.size(); ++k)
-      CHECK(std::abs(together[t].prefix[k] - prefix[k]) <= 2 * 8 * 4e-5);
-    for (std::size_t c = 0; c < alone.size(); ++c) {
-      REQUIRE(together[t].continuations[c].size() == alone[c].size());
-      for (std::size_t k = 0; k < alone[c].size(); ++k)
-        CHECK(std::abs(together[t].continuations[c][k] - alone[c][k]) <= 2 * 8 * 4e-5);
+  for (std::size_t t = 0; t < 7; ++t) {
+    trees.push_back({random_tokens(1 + 5 * t, vocabulary, 300 + t), {}});
+    for (std::size_t c = 0; c < 3; ++c)
+      trees.back().continuations.push_back(random_tokens(c + t % 2, vocabulary, 400 + 10 * t + c));
+  }
+  return trees;
+}
+
+TEST_CASE("trees that share beginnings have the values of full passes over each", "[model]") {
+  ModelConfig config = testing::tiny_config();
+  for (const std::size_t window : {std::size_t{0}, std::size_t{7}}) {
+    config.sliding_window = window;
+    const Model model{MemorySource(config)};
+    const std::vector<PromptTree> trees = related_trees(config.vocabulary_size);
+    const auto together = model.score_trees(trees);
+    REQUIRE(together.size() == trees.size());
+    for (std::size_t t = 0; t < trees.size(); ++t) {
+      for (std::size_t c = 0; c < trees[t].continuations.size(); ++c) {
+        const auto expected = from_full_pass(model, trees[t].prefix, trees[t].continuations[c]);
+        REQUIRE(together[t].continuations[c].size() == expected.size());
+        for (std::size_t k = 0; k < expected.size(); ++k)
+          CHECK(std::abs(together[t].continuations[c][k] - expected[k]) <= 2 * 8 * 4e-5);
+      }
     }
   }
+}
+
+TEST_CASE("what prompts share is computed once, and counted once", "[model]") {
+  const ModelConfig config = testing::tiny_config();
+  const Model model{MemorySource(config)};
+  const Tokens context = random_tokens(20, config.vocabulary_size, 1);
+  std::vector<PromptTree> trees;
+  for (std::size_t t = 0; t < 3; ++t) {
+    Tokens prefix = context;
+    const Tokens own = random_tokens(10, config.vocabulary_size, 2 + t);
+    prefix.insert(prefix.end(), own.begin(), own.end());
+    trees.push_back({prefix, {{1}, {2}, {3}}});
+  }
+  TreeCost cost;
+  model.score_trees(trees, &cost);
+  CHECK(cost.tokens == 20 + 3 * 10);
+  CHECK(cost.scored_rows == 3);  // three letters after one state
+  CHECK(cost.attended == 20 * 21 / 2 + 3 * (10 * 20 + 10 * 11 / 2));
+  // By hand: all linear layers per token, two products per attended pair, the head per row.
+  const double hidden = 32, heads = 32, kv = 16, inner = 48;
+  REQUIRE(config.hidden_size == 32);
+  REQUIRE(config.heads * config.head_dim == 32);
+  REQUIRE(config.kv_heads * config.head_dim == 16);
+  REQUIRE(config.intermediate_size == 48);
+  const double linear = hidden * heads * 2 + hidden * kv * 2 + 3 * hidden * inner;
+  CHECK(flops(cost, config) ==
+        2 * static_cast<double>(config.layers) * (50 * linear + 2 * cost.attended * heads) +
+            2 * 3 * hidden * static_cast<double>(config.vocabulary_size));
 }
 
 TEST_CASE("many continuations are computed in several batches", "[model]") {

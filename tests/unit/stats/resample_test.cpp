@@ -52,3 +52,40 @@ TEST_CASE("a statistic that is mostly undefined is refused", "[stats]") {
                       {}, [](auto) { return 0.0; }, 100, 0.95, 1),
                   libquant::InvalidArgument);
 }
+
+TEST_CASE("the bootstrap of a ratio draws what the general one draws", "[stats]") {
+  libquant::Rng rng(5);
+  std::vector<double> top, bottom;
+  std::vector<std::uint32_t> clusters;
+  for (std::uint32_t i = 0; i < 300; ++i) {
+    top.push_back(rng.uniform());
+    bottom.push_back(0.5 + rng.uniform());
+    clusters.push_back(i % 37);
+  }
+  const auto ratio = [&](std::span<const std::uint32_t> weights) {
+    double a = 0, b = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      a += top[i] * weights[i];
+      b += bottom[i] * weights[i];
+    }
+    return a / b;
+  };
+  const auto general = libquant::cluster_bootstrap(clusters, ratio, 500, 0.95, 3);
+  const auto fast = libquant::cluster_bootstrap_ratio(top, bottom, clusters, 500, 0.95, 3);
+  // Sums of 300 terms in another order.
+  CHECK(fast.estimate == Approx(general.estimate).epsilon(1e-12));
+  CHECK(fast.interval.low == Approx(general.interval.low).epsilon(1e-12));
+  CHECK(fast.interval.high == Approx(general.interval.high).epsilon(1e-12));
+  CHECK(fast.clusters == 37);
+}
+
+TEST_CASE("one cluster cannot vary, and nothing over nothing is no number", "[stats]") {
+  const std::vector<double> ones{1, 1}, zeros{0, 0};
+  const auto single =
+      libquant::cluster_bootstrap_ratio(ones, ones, std::vector<std::uint32_t>{4, 4}, 10, 0.95, 1);
+  CHECK(single.estimate == 1);
+  CHECK(std::isnan(single.interval.low));
+  const auto nothing =
+      libquant::cluster_bootstrap_ratio(ones, zeros, std::vector<std::uint32_t>{1, 2}, 10, 0.95, 1);
+  CHECK(std::isnan(nothing.estimate));
+}
