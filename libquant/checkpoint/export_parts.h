@@ -35,6 +35,10 @@ void write_gguf_file(const Checkpoint& source, const std::vector<PlannedTensor>&
                      const WriteOptions& options, const std::filesystem::path& path,
                      ExportProgress& progress);
 
+/// Throw what the functions above would for the config and the tokenizer of `source`.
+void check_hf_folder(const Checkpoint& source, const WriteOptions& options);
+void check_gguf_file(const Checkpoint& source, const WriteOptions& options);
+
 /// Throws Error naming the first tensor, setting or token in which `written` differs from what
 /// `plan` makes of `source`.
 void verify_export(const Checkpoint& source, const std::vector<PlannedTensor>& plan,

@@ -141,6 +141,10 @@ GgufMetadata make_metadata(const Checkpoint& source, const std::vector<PlannedTe
 
 }  // namespace
 
+void check_gguf_file(const Checkpoint& source, const WriteOptions& options) {
+  make_metadata(source, {}, options, "the output");
+}
+
 void write_gguf_file(const Checkpoint& source, const std::vector<PlannedTensor>& plan,
                      const WriteOptions& options, const std::filesystem::path& path,
                      ExportProgress& progress) {

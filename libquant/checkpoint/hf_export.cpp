@@ -181,6 +181,13 @@ void write_tokenizer(const Checkpoint& source, const fs::path& folder) {
 
 }  // namespace
 
+void check_hf_folder(const Checkpoint& source, const WriteOptions& options) {
+  const SourceFiles& files = source.source_files();
+  if (files.config_json.is_null())
+    config_to_json(source.config(), source.tokenizer(), options.dense_type);
+  if (files.tokenizer_files.empty()) tokenizer_to_json(source.tokenizer());
+}
+
 void write_hf_folder(const Checkpoint& source, const std::vector<PlannedTensor>& plan,
                      const WriteOptions& options, const fs::path& folder,
                      ExportProgress& progress) {

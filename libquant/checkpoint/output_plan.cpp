@@ -12,17 +12,6 @@ bool is_float(DType type) {
   return type == DType::f32 || type == DType::f16 || type == DType::bf16;
 }
 
-void check_options(const WriteOptions& options) {
-  require(is_float(options.dense_type), "dense tensors are stored as f32, f16 or bf16, not {}",
-          to_string(options.dense_type));
-  const bool block = options.format == Format::gguf && options.embedding_type == DType::q8_0;
-  require(is_float(options.embedding_type) || block,
-          "{}: embeddings and lm_head are stored as f32, f16 or bf16{}, not {}",
-          to_string(options.format), options.format == Format::gguf ? " or q8_0" : "",
-          to_string(options.embedding_type));
-  require(options.shard_bytes > 0, "shard_bytes is 0");
-}
-
 DType dense_type(const TensorSpec& spec, const WriteOptions& options) {
   // llama.cpp adds norms and biases in f32 and has no kernels for other types.
   if (options.format == Format::gguf && spec.is_vector()) return DType::f32;
@@ -53,8 +42,23 @@ void check_packed(const PlannedTensor& tensor, const WriteOptions& options) {
 
 }  // namespace
 
+void check_output_types(const ModelConfig& config, const WriteOptions& options) {
+  require(is_float(options.dense_type), "dense tensors are stored as f32, f16 or bf16, not {}",
+          to_string(options.dense_type));
+  const bool block = options.format == Format::gguf && options.embedding_type == DType::q8_0;
+  require(is_float(options.embedding_type) || block,
+          "{}: embeddings and lm_head are stored as f32, f16 or bf16{}, not {}",
+          to_string(options.format), options.format == Format::gguf ? " or q8_0" : "",
+          to_string(options.embedding_type));
+  const std::size_t per_block = traits(options.embedding_type).block_elements;
+  require(config.hidden_size % per_block == 0,
+          "embeddings of {} columns cannot be stored as {}, whose blocks have {}",
+          config.hidden_size, to_string(options.embedding_type), per_block);
+  require(options.shard_bytes > 0, "shard_bytes is 0");
+}
+
 std::vector<PlannedTensor> plan_output(const Checkpoint& source, const WriteOptions& options) {
-  check_options(options);
+  check_output_types(source.config(), options);
   std::vector<PlannedTensor> plan;
   for (const TensorSpec& spec : tensor_specs(source.config())) {
     PlannedTensor tensor{spec, std::nullopt, false, dense_type(spec, options)};

@@ -18,6 +18,9 @@ struct PlannedTensor {
   DType type = DType::bf16;      ///< of a dense tensor
 };
 
+/// Throws InvalidArgument for types that the format cannot store tensors of `config` in.
+void check_output_types(const ModelConfig& config, const WriteOptions& options);
+
 /// Decides for every tensor of `source`, in canonical order, before anything is written. Throws
 /// InvalidArgument for options that the format cannot take and NotSupported for a matrix that it
 /// cannot hold, naming the tensor and the formats that can.

@@ -78,6 +78,14 @@ void ExportProgress::advance(std::string_view stage, std::size_t values) {
     fail<Interrupted>("stopped while {}", stage);
 }
 
+void check_writable(const Checkpoint& source, const WriteOptions& options) {
+  check_output_types(source.config(), options);
+  if (options.format == Format::gguf)
+    check_gguf_file(source, options);
+  else
+    check_hf_folder(source, options);
+}
+
 std::vector<fs::path> write_checkpoint(const Checkpoint& source, const fs::path& path,
                                        const WriteOptions& options,
                                        const ProgressCallback& progress) {

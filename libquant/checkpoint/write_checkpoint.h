@@ -24,6 +24,11 @@ struct WriteOptions {
       metadata;  ///< libquant version, source, options: kept in the file
 };
 
+/// Throws what write_checkpoint would throw for the stored types, the config (rotary scaling,
+/// windows) and the tokenizer of `source`, without looking at its weights: to be called before the
+/// work whose result is to be written. why_not() tells which schemes a format holds.
+void check_writable(const Checkpoint& source, const WriteOptions& options);
+
 /// Writes a loadable model: weights, config, tokenizer, chat template, generation config. Matrices
 /// of the blocks for which `source.quantized()` has codes are packed, all others are stored dense
 /// (Format::safetensors stores everything dense). `path` is a folder (created; must be empty or

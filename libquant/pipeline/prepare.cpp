@@ -27,6 +27,14 @@ void check_numbers(const QuantizeOptions& options) {
     require(seen.insert(format).second, "output format {} is named twice", to_string(format));
 }
 
+void check_outputs(const Checkpoint& source, const QuantizeOptions& options) {
+  for (const Format format : options.formats) {
+    WriteOptions write = options.write;
+    write.format = format;
+    check_writable(source, write);
+  }
+}
+
 CalibrationSet calibrate(const Checkpoint& source, const QuantizeOptions& options) {
   if (!needs_forward(options)) return {};
   const std::size_t longest = source.config().max_positions;
@@ -86,6 +94,7 @@ Prepared prepare(const Checkpoint& source, const QuantizeOptions& options) {
   check_numbers(options);
   check_output(options.output, options.resume, options.overwrite);
   Prepared prepared{plan_layers(source, options), {}, {}, {}};
+  check_outputs(source, options);
   prepared.calibration = calibrate(source, options);
   prepared.fair = prepare_fairness(source, options, prepared.calibration);
 

@@ -186,6 +186,41 @@ TEST_CASE("impossible options fail before anything is written") {
   fails([](auto& o) { o.formats = {Format::gguf, Format::gguf}; });
   fails([](auto& o) { o.layer.scheme.zero = ZeroKind::minimum; });
   fails([](auto& o) { o.output.clear(); });
+  fails([](auto& o) { o.write.embedding_type = DType::q8_0; });  // blocks are GGUF's
+}
+
+TEST_CASE("a model that a format cannot hold is refused before the calibration text is read") {
+  const PipelineCase c;
+  const auto message = [&](const testing::TinyCheckpoint& model, Format format) {
+    auto options = c.options("out");
+    options.formats = {format};
+    options.write.dense_type = DType::f16;
+    options.calibration.texts = {"/nonexistent"};
+    try {
+      plan_quantization(model, options);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  ModelConfig config = testing::tiny_text_config();
+  config.rope.scaling = RopeConfig::Scaling::dynamic;
+  config.rope.factor = 2;
+  CHECK(message(testing::TinyCheckpoint(config), Format::gguf).find("dynamic") !=
+        std::string::npos);
+  CHECK(message(testing::TinyCheckpoint(config), Format::gptq).find("nonexistent") !=
+        std::string::npos);
+  // Factors per frequency that no rope_scaling of config.json gives.
+  config = testing::tiny_text_config();
+  config.rope.frequency_factors = {1, 5, 2, 3, 9, 4, 7, 8};
+  CHECK(message(testing::TinyCheckpoint(config), Format::gptq).find("rope") != std::string::npos);
+  CHECK(message(testing::TinyCheckpoint(config), Format::gguf).find("nonexistent") !=
+        std::string::npos);
+  testing::TinyCheckpoint unnamed;
+  unnamed.spec.pre_tokenizers.insert(unnamed.spec.pre_tokenizers.begin(),
+                                     TokenizerSpec::Split{.pattern = "[aeiou]"});
+  CHECK(message(unnamed, Format::gguf).find("pre-tokenizer name") != std::string::npos);
+  CHECK(message(unnamed, Format::gptq).find("nonexistent") != std::string::npos);
 }
 
 TEST_CASE("an output folder with other content is refused and left alone") {
