@@ -31,10 +31,10 @@ void print_result(const Arguments& a, const TextEvalResult& evaluated) {
     fmt::print("same top token       {:.2f} %\n", 100 * r.top1_agreement);
   }
   fmt::print(
-      "protocol    {} of {} tokens scored, {} windows of up to {}, {}, first token of a "
+      "protocol    {} of {} tokens scored, {} windows of up to {}, overlap {}, {}, first {} of a "
       "window unscored\n",
-      r.scored_tokens, evaluated.text_tokens, r.windows, evaluated.window,
-      evaluated.bos ? "BOS before each" : "no BOS");
+      r.scored_tokens, evaluated.text_tokens, r.windows, r.window, evaluated.overlap,
+      evaluated.bos ? "BOS before each" : "no BOS", evaluated.unscored);
   fmt::print("time        {}\n", seconds_text(r.seconds));
 }
 
@@ -75,8 +75,17 @@ void add_eval(CLI::App& app, int& exit_code) {
       ->required()
       ->check(CLI::ExistingFile)
       ->type_name("FILE...");
-  command->add_option("--window", a->options.window, "tokens in a window; windows do not overlap")
+  command->add_option("--window", a->options.window, "tokens in a window; capped at the model's")
       ->check(CLI::Range(2, 1 << 30))
+      ->capture_default_str();
+  command
+      ->add_option("--overlap", a->options.overlap,
+                   "tokens that a window shares with the one before, as context")
+      ->capture_default_str();
+  command
+      ->add_option("--unscored", a->options.unscored,
+                   "tokens at the start of every window that are context only")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--max-tokens", a->options.max_tokens, "of the text; 0: all")
       ->capture_default_str();

@@ -37,7 +37,9 @@ Protocol prepare(const Checkpoint& model, const TextEvalOptions& options) {
   Protocol out;
   out.options.add_bos = use_bos(options.bos, spec);
   out.options.bos = spec.bos;
-  out.options.window = std::min(options.window, model.config().max_positions);
+  out.options.window = options.window;
+  out.options.overlap = options.overlap;
+  out.options.unscored = options.unscored;
   out.options.max_tokens = options.max_tokens;
   out.tokens = tokenize_texts(Tokenizer(spec), options.texts);
   return out;
@@ -47,7 +49,8 @@ TextEvalResult evaluate_with(const Protocol& protocol, const Model& model, const
                              const Checkpoint& source, const ProgressCallback& progress) {
   TextEvalResult evaluated;
   evaluated.bos = protocol.options.add_bos;
-  evaluated.window = protocol.options.window;
+  evaluated.overlap = protocol.options.overlap;
+  evaluated.unscored = protocol.options.unscored;
   evaluated.model_type = source.type_name();
   evaluated.text_tokens = protocol.tokens.size();
   evaluated.result = evaluate(model, reference, protocol.tokens, protocol.options, progress);
@@ -107,10 +110,11 @@ Json to_json(const TextEvalResult& evaluated) {
        {"model_type", evaluated.model_type},
        {"reference_type",
         evaluated.reference_type.empty() ? Json(nullptr) : Json(evaluated.reference_type)},
-       {"window", evaluated.window},
+       {"window", r.window},
+       {"overlap", evaluated.overlap},
+       {"unscored", evaluated.unscored},
        {"windows", r.windows},
        {"bos", evaluated.bos},
-       {"first_token_scored", false},
        {"scored_tokens", r.scored_tokens},
        {"text_tokens", evaluated.text_tokens},
        {"seconds", r.seconds}});

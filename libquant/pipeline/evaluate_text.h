@@ -26,15 +26,17 @@ BosPolicy bos_policy_from(std::string_view name);
 /// Perplexity of files on text.
 struct TextEvalOptions {
   std::vector<std::filesystem::path> texts;  ///< joined in this order
-  std::size_t window = 2048;                 ///< see EvalOptions
-  std::size_t max_tokens = 0;                ///< 0 = the whole text
+  std::size_t window = 2048;                 ///< this and the next two: see EvalOptions
+  std::size_t overlap = 0;
+  std::size_t unscored = 1;
+  std::size_t max_tokens = 0;  ///< 0 = the whole text
   BosPolicy bos = BosPolicy::automatic;
 };
 
 /// The result with everything that its protocol depends on.
 struct TextEvalResult {
   EvalResult result;
-  std::size_t window = 0;       ///< as used: capped at the model's positions
+  std::size_t overlap = 0, unscored = 1;
   bool bos = false;             ///< as used
   std::size_t text_tokens = 0;  ///< of the whole text, before max_tokens
   std::string model_type;       ///< most frequent stored type of the block matrices

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "kernels/elementwise.h"
@@ -21,22 +23,35 @@ struct Totals {
   std::size_t scored = 0, agreeing = 0, windows = 0;
 };
 
-// Rows of hidden states that predict a token of the same window, and those tokens.
+// Windows that share a forward pass; in each, the tokens before `first[i]` are context only.
+struct Windows {
+  TokenBatch batch;
+  std::vector<std::size_t> first;
+
+  std::size_t scored() const {
+    return std::transform_reduce(batch.lengths.begin(), batch.lengths.end(), first.begin(),
+                                 std::size_t{0}, std::plus<>(), std::minus<>());
+  }
+};
+
+// Rows of hidden states that predict a scored token, and those tokens.
 struct ScoredRows {
   Matrix hidden;
   std::vector<std::int32_t> targets;
 };
 
-ScoredRows scored_rows(const Model& model, const TokenBatch& batch) {
+ScoredRows scored_rows(const Model& model, const Windows& windows) {
+  const TokenBatch& batch = windows.batch;
   const Matrix hidden = model.hidden_states(batch);
-  ScoredRows rows{Matrix(batch.tokens.size() - batch.lengths.size(), hidden.cols()), {}};
+  ScoredRows rows{Matrix(windows.scored(), hidden.cols()), {}};
   std::size_t begin = 0;
-  for (const std::size_t length : batch.lengths) {
-    for (std::size_t t = begin; t + 1 < begin + length; ++t) {
-      std::ranges::copy(hidden.row(t), rows.hidden.row(rows.targets.size()).begin());
-      rows.targets.push_back(batch.tokens[t + 1]);
+  for (std::size_t w = 0; w < batch.lengths.size(); ++w) {
+    const std::size_t end = begin + batch.lengths[w];
+    for (std::size_t t = begin + windows.first[w]; t < end; ++t) {
+      std::ranges::copy(hidden.row(t - 1), rows.hidden.row(rows.targets.size()).begin());
+      rows.targets.push_back(batch.tokens[t]);
     }
-    begin += length;
+    begin = end;
   }
   return rows;
 }
@@ -61,11 +76,10 @@ double log_likelihood(const Chunk& chunk, std::size_t row, std::int32_t target) 
   return double{chunk.logits(row, static_cast<std::size_t>(target))} - chunk.log_sum[row];
 }
 
-void score_batch(const Model& model, const Model* reference, const TokenBatch& batch,
-                 Totals& totals) {
-  const ScoredRows rows = scored_rows(model, batch);
+void score(const Model& model, const Model* reference, const Windows& windows, Totals& totals) {
+  const ScoredRows rows = scored_rows(model, windows);
   const ScoredRows reference_rows =
-      reference == nullptr ? ScoredRows{} : scored_rows(*reference, batch);
+      reference == nullptr ? ScoredRows{} : scored_rows(*reference, windows);
   const std::size_t step = model.logits_chunk_rows();
   for (std::size_t begin = 0; begin < rows.targets.size(); begin += step) {
     const std::size_t count = std::min(step, rows.targets.size() - begin);
@@ -83,7 +97,7 @@ void score_batch(const Model& model, const Model* reference, const TokenBatch& b
     }
   }
   totals.scored += rows.targets.size();
-  totals.windows += batch.lengths.size();
+  totals.windows += windows.batch.lengths.size();
 }
 
 std::size_t checked_window(const Model& model, const Model* reference, const EvalOptions& options,
@@ -101,26 +115,38 @@ std::size_t checked_window(const Model& model, const Model* reference, const Eva
     window = std::min(window, longest_sequence(reference->config()));
   }
   require(window >= 2, "evaluation: the models take sequences of {} token", window);
+  require(options.unscored >= 1 && options.unscored < window,
+          "evaluation: {} tokens at the start of a window are to be unscored, expected 1 to {}",
+          options.unscored, window - 1);
+  const std::size_t own = window - (options.add_bos ? 1 : 0);
+  require(options.overlap < own,
+          "evaluation: windows are to overlap by {} tokens, expected less than their {}",
+          options.overlap, own);
   return window;
 }
 
-// The next windows of `text` that make up one forward pass; moves `next` behind them.
-TokenBatch next_batch(std::span<const std::int32_t> text, std::size_t window,
-                      const EvalOptions& options, std::size_t& next) {
-  TokenBatch batch;
+// The next windows of `text` that make up one forward pass; moves `next` to where the one after
+// them begins.
+Windows next_windows(std::span<const std::int32_t> text, std::size_t window,
+                     const EvalOptions& options, std::size_t& next) {
+  Windows windows;
+  TokenBatch& batch = windows.batch;
   const std::size_t bos = options.add_bos ? 1 : 0;
   while (next < text.size() &&
          (batch.tokens.empty() || batch.tokens.size() + window <= kBatchTokens)) {
     const std::size_t count = std::min(window - bos, text.size() - next);
-    if (count + bos >= 2) {
+    const std::size_t shared = next == 0 ? 0 : options.overlap + bos;
+    const std::size_t first = std::max(options.unscored, shared);
+    if (count + bos > first) {
       if (options.add_bos) batch.tokens.push_back(options.bos);
       const std::span<const std::int32_t> part = text.subspan(next, count);
       batch.tokens.insert(batch.tokens.end(), part.begin(), part.end());
       batch.lengths.push_back(count + bos);
+      windows.first.push_back(first);
     }
-    next += count;
+    next = next + count == text.size() ? text.size() : next + count - options.overlap;
   }
-  return batch;
+  return windows;
 }
 
 EvalResult result_of(const Totals& totals, bool compared) {
@@ -149,12 +175,14 @@ EvalResult evaluate(const Model& model, const Model* reference,
   const std::size_t window = checked_window(model, reference, options, tokens.size());
   Totals totals;
   for (std::size_t next = 0; next < tokens.size();) {
-    const TokenBatch batch = next_batch(tokens, window, options, next);
-    if (!batch.tokens.empty()) score_batch(model, reference, batch, totals);
+    const Windows windows = next_windows(tokens, window, options, next);
+    if (!windows.first.empty()) score(model, reference, windows, totals);
     const Progress now{"evaluate", static_cast<double>(next), static_cast<double>(tokens.size())};
     if (progress && !progress(now)) throw Interrupted("evaluation was stopped");
   }
+  require(totals.scored > 0, "evaluation: a text of {} tokens leaves none to score", tokens.size());
   EvalResult result = result_of(totals, reference != nullptr);
+  result.window = window;
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

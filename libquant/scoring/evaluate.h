@@ -11,19 +11,26 @@ namespace libquant {
 
 /// Perplexity protocol; every field is printed with the result.
 struct EvalOptions {
-  /// Tokens, windows do not overlap; at least 2, capped at longest_sequence() of the models. The
-  /// last one may be shorter; one that has nothing to score is left out.
+  /// Tokens; at least 2, capped at longest_sequence() of the models. The last one may be shorter;
+  /// one that has nothing to score is left out.
   std::size_t window = 2048;
+  /// Tokens of the text that a window shares with the one before. They were scored there, here they
+  /// are context only. Less than the window's tokens without its BOS.
+  std::size_t overlap = 0;
+  /// Tokens at the start of every window (its BOS among them) that are context only; at least the
+  /// first, which nothing predicts. Less than the window.
+  std::size_t unscored = 1;
   std::size_t max_tokens = 0;  ///< 0 = the whole text
   bool add_bos = false;        ///< a BOS before every window (counts as one of its tokens)
   std::int32_t bos = -1;
 };
 
 struct EvalResult {
-  double perplexity = 0;  ///< exp(mean negative log-likelihood); first token of a window unscored
+  double perplexity = 0;               ///< exp(mean negative log-likelihood)
   double negative_log_likelihood = 0;  ///< nats per scored token
   std::size_t scored_tokens = 0;
   std::size_t windows = 0;
+  std::size_t window = 0;  ///< tokens in each, as used
   double seconds = 0;
   /// Against a reference model, over the same tokens; NaN without one.
   double kl_divergence = 0;   ///< KL(reference || model), nats, full vocabulary, mean over tokens

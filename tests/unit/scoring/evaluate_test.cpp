@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <numeric>
 #include <vector>
 
 #include "kernels/threads.h"
@@ -138,6 +139,55 @@ TEST_CASE("which tokens are scored", "[scoring]") {
   CHECK(run(12, options) == Counts(3, 9));
 }
 
+TEST_CASE("windows that overlap score every token once, after what they share", "[scoring]") {
+  const Model model{MemorySource(tiny_config())};
+  const Tokens tokens = random_tokens(29, 41, 9);
+  // A BOS and 9 tokens that begin every 5: each token is scored in the first window that holds it.
+  EvalOptions options = windows_of(10);
+  options.overlap = 4;
+  options.add_bos = true;
+  options.bos = 7;
+  double sum = 0;
+  std::size_t end = 0;
+  for (std::size_t begin = 0; end < 29; begin += 5) {
+    const auto at = [&](std::size_t t) { return tokens.begin() + static_cast<std::ptrdiff_t>(t); };
+    Tokens prefix{7};
+    prefix.insert(prefix.end(), at(begin), at(std::max(begin, end)));
+    const std::size_t fresh = std::max(begin, end);
+    end = std::min<std::size_t>(begin + 9, 29);
+    const std::vector<Tokens> continuation{Tokens(at(fresh), at(end))};
+    const auto values = model.continuation_log_probabilities(prefix, continuation)[0];
+    sum = std::accumulate(values.begin(), values.end(), sum);
+  }
+  const EvalResult result = evaluate(model, nullptr, tokens, options);
+  CHECK(result.windows == 5);
+  CHECK(result.scored_tokens == 29);
+  CHECK(std::abs(result.negative_log_likelihood + sum / 29) <= 2 * 8 * 4e-5);
+}
+
+TEST_CASE("overlap and unscored tokens decide what is scored", "[scoring]") {
+  const Model model{constant_source({0.5, 0.25, 0.125, 0.125})};
+  const auto run = [&](std::size_t tokens, std::size_t overlap, std::size_t unscored, bool bos) {
+    EvalOptions options = windows_of(6);
+    options.overlap = overlap;
+    options.unscored = unscored;
+    options.add_bos = bos;
+    options.bos = 0;
+    const EvalResult result = evaluate(model, nullptr, Tokens(tokens, 1), options);
+    CHECK(result.window == 6);
+    return std::pair(result.windows, result.scored_tokens);
+  };
+  using Counts = std::pair<std::size_t, std::size_t>;
+  CHECK(run(12, 0, 3, false) == Counts(2, 6));
+  CHECK(run(14, 0, 3, false) == Counts(2, 6));   // the last window would hold two tokens
+  CHECK(run(12, 1, 1, false) == Counts(3, 11));  // tokens 0-5, 5-10, 10-11
+  CHECK(run(12, 5, 1, false) == Counts(7, 11));  // one new token in each
+  CHECK(run(12, 2, 3, false) == Counts(3, 7));   // 0-5, 4-9, 8-11: the first three of each are not
+  CHECK(run(12, 0, 1, true) == Counts(3, 12));
+  CHECK(run(12, 2, 1, true) == Counts(4, 12));
+  CHECK(run(6, 5, 1, false) == Counts(1, 5));  // nothing is left for a second window
+}
+
 TEST_CASE("a BOS is what the first token of a window is scored after", "[scoring]") {
   const Model model{MemorySource(tiny_config())};
   const Tokens tokens = random_tokens(3, 41, 5);
@@ -194,6 +244,17 @@ TEST_CASE("evaluations that cannot be made are refused", "[scoring]") {
   EvalOptions options = windows_of(8);
   options.add_bos = true;
   CHECK_THROWS_AS(evaluate(model, nullptr, tokens, options), InvalidArgument);
+  options = windows_of(8);
+  options.overlap = 8;
+  CHECK_THROWS_AS(evaluate(model, nullptr, tokens, options), InvalidArgument);
+  options = windows_of(8);
+  for (const std::size_t unscored : {0, 8}) {
+    options.unscored = unscored;
+    CHECK_THROWS_AS(evaluate(model, nullptr, tokens, options), InvalidArgument);
+  }
+  options.unscored = 5;
+  CHECK_THROWS_WITH(evaluate(model, nullptr, Tokens(4, 1), options),
+                    libquant::testing::contains_text("none to score"));
   const Model other{constant_source({0.5, 0.5})};
   CHECK_THROWS_WITH(evaluate(model, &other, tokens, windows_of(8)),
                     libquant::testing::contains_text("vocabulary of 41"));
