@@ -51,6 +51,16 @@ std::string repaired_utf8(std::string_view text) {
   return out;
 }
 
+std::size_t not_plain_text_at(std::string_view text) noexcept {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t length = text[at] == '\0' ? 0 : sequence_length(text.substr(at));
+    if (length == 0) return at;
+    at += length;
+  }
+  return std::string_view::npos;
+}
+
 std::string printable(std::string_view text, std::size_t limit) {
   std::string out;
   while (!text.empty()) {

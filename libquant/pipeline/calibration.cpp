@@ -7,6 +7,7 @@
 #include "libquant/core/hash.h"
 #include "libquant/core/rng.h"
 #include "libquant/io/mapped_file.h"
+#include "libquant/io/text.h"
 
 namespace libquant {
 namespace {
@@ -52,7 +53,13 @@ std::vector<std::int32_t> tokenize_texts(const Tokenizer& tokenizer,
     const MappedFile file(path);
     const auto bytes = file.bytes();
     require<Error>(!bytes.empty(), "text {} is empty", path.string());
-    append_tokens(tokenizer, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, tokens);
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const std::size_t bad = not_plain_text_at(text);
+    require<FormatError>(bad == std::string_view::npos,
+                         "text {} is no plain text in UTF-8: byte {} of {} is 0x{:02x}",
+                         path.string(), bad + 1, text.size(),
+                         bad < text.size() ? static_cast<unsigned char>(text[bad]) : 0);
+    append_tokens(tokenizer, text, tokens);
   }
   return tokens;
 }

@@ -111,6 +111,10 @@ TEST_CASE("empty, missing and short texts and zero sizes are errors that say so"
   };
   CHECK(holds(message_of<Error>([&] { draw("empty.txt", 1, 1); }), "empty.txt is empty"));
   CHECK(holds(message_of<Error>([&] { draw("absent.txt", 1, 1); }), "absent.txt"));
+  write_file(folder / "latin.txt", "caf\xe9 au lait");
+  CHECK(holds(message_of<FormatError>([&] { draw("latin.txt", 1, 1); }), "byte 4 of 12 is 0xe9"));
+  write_file(folder / "wide.txt", std::string("a\0b\0", 4));
+  CHECK(holds(message_of<FormatError>([&] { draw("wide.txt", 1, 1); }), "byte 2 of 4 is 0x00"));
   const auto message = message_of<Error>([&] { draw("short.txt", 3, 4); });
   CHECK(holds(message, "has 10 tokens"));
   CHECK(holds(message, "need 12"));
