@@ -1,6 +1,7 @@
 #include "libquant/cli/console.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,6 +39,16 @@ void install_interrupt_handler() {
 }
 
 bool interrupted() noexcept { return stop_requested != 0; }
+void clear_interrupt() noexcept { stop_requested = 0; }
+
+bool wait_for_input() noexcept {
+  // In turns, because a signal that comes just before the call does not end it.
+  constexpr int kTurnMilliseconds = 200;
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  while (!interrupted())
+    if (poll(&input, 1, kTurnMilliseconds) > 0) return true;
+  return false;
+}
 
 ProgressLine::ProgressLine(bool force) : terminal_(errors_are_terminal()), force_(force) {}
 

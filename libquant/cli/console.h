@@ -18,6 +18,10 @@ void say(std::string_view text) noexcept;
 /// Ctrl-C sets a flag that progress callbacks look at; a second one ends the program at once.
 void install_interrupt_handler();
 bool interrupted() noexcept;
+/// Forgets a Ctrl-C that has been obeyed.
+void clear_interrupt() noexcept;
+/// Waits until standard input has something or has ended; false when Ctrl-C came first.
+bool wait_for_input() noexcept;
 
 /// One line on stderr that is rewritten as a job goes on: percent, what is being done, time left.
 /// Silent unless stderr is a terminal or `force` is set (then a new line each time the percentage

@@ -40,9 +40,10 @@ void print_speed(const Generation& g) {
   const auto rate = [](std::size_t tokens, double seconds) {
     return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
   };
-  say(fmt::format("[prompt {} tokens, {:.1f} tokens/s; answer {} tokens, {:.1f} tokens/s]\n",
+  say(fmt::format("[prompt {} tokens, {:.1f} tokens/s; answer {} tokens, {:.1f} tokens/s{}]\n",
                   g.prompt_tokens, rate(g.prompt_tokens, g.prompt_seconds), g.tokens.size(),
-                  rate(g.tokens.size(), g.seconds)));
+                  rate(g.tokens.size(), g.seconds),
+                  g.stopped || interrupted() ? "" : ", cut at the limit"));
 }
 
 Json answer_json(const ChatSession::Answer& answer, ChatFormat format) {
@@ -71,37 +72,68 @@ int answer_once(const Arguments& a, ChatSession& session, ChatFormat format,
     fmt::print("\n");
     std::fflush(stdout);
     print_speed(answer.generation);
+    if (answer.forgotten > 0)
+      say(fmt::format("[the context is full: {} of the oldest exchanges forgotten]\n",
+                      answer.forgotten));
   }
   return interrupted() ? kInterrupted : kSuccess;
 }
 
 int converse(const Arguments& a, ChatSession& session, ChatFormat format) {
-  say("Type a message and press Enter; an empty line or Ctrl-D ends.\n");
+  say("Type a message and press Enter; an empty line or Ctrl-D ends, Ctrl-C cuts an answer "
+      "short.\n");
   for (std::string line;;) {
     say("\n> ");
-    if (!std::getline(std::cin, line) || line.empty()) break;
-    const int code = answer_once(a, session, format, line);
-    if (code != kSuccess) return code;
+    if (!wait_for_input()) {
+      say("\n");
+      return kInterrupted;
+    }
+    if (!std::getline(std::cin, line) || line.empty()) return kSuccess;
+    try {
+      answer_once(a, session, format, line);
+    } catch (const InvalidArgument& error) {
+      say(fmt::format("[{}]\n", error.what()));  // a message that is too long, say
+    }
+    clear_interrupt();
   }
-  return kSuccess;
 }
 
+// The line end that echo and editors put at the end is not part of what is said.
 std::string read_input() {
-  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+  std::string text{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+ChatFormat format_for(const Arguments& a, const TokenizerSpec& spec) {
+  if (a.no_chat) return ChatFormat::none;
+  if (a.format) return *a.format;
+  const ChatFormat format = detect_chat_format(spec);
+  if (format == ChatFormat::none)
+    say(spec.chat_template.empty()
+            ? "[no chat template in the model: it continues the text]\n"
+            : "[the model's chat template is of no known format: it continues the text; "
+              "--chat-format names one]\n");
+  return format;
 }
 
 int run(Arguments& a) {
   apply_common(a.common);
   const auto checkpoint = open_checkpoint(a.model);
   const Tokenizer tokenizer(checkpoint->tokenizer());
-  const ChatFormat format = a.no_chat  ? ChatFormat::none
-                            : a.format ? *a.format
-                                       : detect_chat_format(checkpoint->tokenizer());
+  const ChatFormat format = format_for(a, checkpoint->tokenizer());
+  require(format != ChatFormat::none || a.system.empty(),
+          "--system needs a chat format, and the model has none that libquant knows; name one with "
+          "--chat-format");
+  const auto stops = declared_stops(*checkpoint);
+  a.sampling.stop.insert(a.sampling.stop.end(), stops.begin(), stops.end());
   const Model model(*checkpoint);
   ChatSession session(model, tokenizer, format, a.system, a.context);
-  if (a.prompt) return answer_once(a, session, format, *a.prompt);
-  if (input_is_terminal() && !a.common.json) return converse(a, session, format);
-  return answer_once(a, session, format, read_input());
+  if (!a.prompt && input_is_terminal() && !a.common.json) return converse(a, session, format);
+  const std::string prompt = a.prompt ? *a.prompt : read_input();
+  require(!prompt.empty(), "the prompt is empty");
+  return answer_once(a, session, format, prompt);
 }
 
 void add_sampling(CLI::App& command, Arguments& a) {
@@ -119,9 +151,12 @@ void add_sampling(CLI::App& command, Arguments& a) {
       ->capture_default_str();
   command.add_option("--seed", s.seed, "the same seed gives the same answer")
       ->capture_default_str();
-  command.add_option("--max-tokens", s.max_tokens, "longest answer")->capture_default_str();
+  command.add_option("--max-tokens", s.max_tokens, "longest answer")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command
-      .add_option("--context", a.context, "tokens of conversation to keep; capped at the model's")
+      .add_option("--context", a.context,
+                  "tokens of conversation to keep, the oldest are forgotten; capped at the model's")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
 }
@@ -140,8 +175,9 @@ void add_generate(CLI::App& app, int& exit_code) {
       ->add_option("--prompt,-p", a->prompt,
                    "what to say (default: chat in a terminal, else read standard input)")
       ->type_name("TEXT");
-  command->add_option("--system", a->system, "instructions given before the conversation")
-      ->type_name("TEXT");
+  auto* system =
+      command->add_option("--system", a->system, "instructions given before the conversation")
+          ->type_name("TEXT");
   auto* format =
       command
           ->add_option_function<std::string>(
@@ -155,7 +191,9 @@ void add_generate(CLI::App& app, int& exit_code) {
               },
               "chatml, llama3, mistral or zephyr (default: as the model's template says)")
           ->type_name("NAME");
-  command->add_flag("--no-chat", a->no_chat, "continue the prompt as plain text")->excludes(format);
+  command->add_flag("--no-chat", a->no_chat, "continue the prompt as plain text")
+      ->excludes(format)
+      ->excludes(system);
   add_sampling(*command, *a);
   add_common(*command, a->common);
   command->callback([a, &exit_code] { exit_code = run(*a); });

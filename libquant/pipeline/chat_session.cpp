@@ -1,6 +1,7 @@
 #include "libquant/pipeline/chat_session.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "libquant/core/error.h"
@@ -20,30 +21,53 @@ ChatSession::Answer ChatSession::say(std::string_view message, const SamplingOpt
                                      const OnText& on_text) {
   require(format_ != ChatFormat::none,
           "the model has no chat format that libquant knows: name one, or continue plain text");
+  std::vector<ChatMessage> before = messages_;
   messages_.push_back({"user", std::string(message)});
-  Answer given;
   try {
-    given = answer(render_chat(format_, tokenizer_.spec(), messages_, true), sampling, on_text);
+    std::size_t forgotten = 0;
+    auto tokens = encode_conversation();
+    while (tokens.size() > cache_.capacity() / 4 * 3 && forget_oldest()) {
+      ++forgotten;
+      tokens = encode_conversation();
+    }
+    Answer given = answer(std::move(tokens), sampling, on_text);
+    given.forgotten = forgotten;
+    messages_.push_back({"assistant", given.text});
+    return given;
   } catch (...) {
-    messages_.pop_back();
+    messages_ = std::move(before);
     throw;
   }
-  messages_.push_back({"assistant", given.text});
-  return given;
 }
 
 ChatSession::Answer ChatSession::complete(std::string_view text, const SamplingOptions& sampling,
                                           const OnText& on_text) {
-  return answer(text, sampling, on_text);
+  return answer(encode(text), sampling, on_text);
 }
 
-ChatSession::Answer ChatSession::answer(std::string_view text, SamplingOptions sampling,
-                                        const OnText& on_text) {
+std::vector<std::int32_t> ChatSession::encode(std::string_view text) const {
   std::vector<std::int32_t> tokens;
   const TokenizerSpec& spec = tokenizer_.spec();
   if (spec.add_bos && spec.bos >= 0) tokens.push_back(spec.bos);
   const auto encoded = tokenizer_.encode(text, {.add_special = false, .parse_special = true});
   tokens.insert(tokens.end(), encoded.begin(), encoded.end());
+  return tokens;
+}
+
+std::vector<std::int32_t> ChatSession::encode_conversation() const {
+  return encode(render_chat(format_, tokenizer_.spec(), messages_, true));
+}
+
+// A question and its answer; the newest question stays.
+bool ChatSession::forget_oldest() {
+  const std::ptrdiff_t first = messages_.front().role == "system" ? 1 : 0;
+  if (std::ssize(messages_) - first < 3) return false;
+  messages_.erase(messages_.begin() + first, messages_.begin() + first + 2);
+  return true;
+}
+
+ChatSession::Answer ChatSession::answer(std::vector<std::int32_t> tokens, SamplingOptions sampling,
+                                        const OnText& on_text) {
   require(!tokens.empty(), "the prompt has no tokens");
   require(tokens.size() < cache_.capacity(), "{} tokens do not fit the context of {}",
           tokens.size(), cache_.capacity());
@@ -74,6 +98,29 @@ ChatSession::Answer ChatSession::answer(std::string_view text, SamplingOptions s
   tokens.resize(std::min(tokens.size(), cache_.length()));
   held_ = std::move(tokens);
   return given;
+}
+
+std::vector<std::int32_t> declared_stops(const Checkpoint& model) {
+  std::vector<std::int32_t> stops;
+  const auto vocabulary = static_cast<std::int64_t>(model.config().vocabulary_size);
+  const auto add = [&](const Json& id, std::string_view file) {
+    const std::int64_t value = id.as_int(fmt::format("eos_token_id of {}", file));
+    require<FormatError>(value >= 0 && value < vocabulary,
+                         "eos_token_id of {} is {}, but there are {} tokens", file, value,
+                         vocabulary);
+    stops.push_back(static_cast<std::int32_t>(value));
+  };
+  const auto read = [&](const Json& json, std::string_view file) {
+    const Json* id = json.is_object() ? json.find("eos_token_id") : nullptr;
+    if (id == nullptr || id->is_null()) return;
+    if (!id->is_array()) return add(*id, file);
+    for (const Json& one : id->as_array("eos_token_id")) add(one, file);
+  };
+  read(model.generation_config(), "generation_config.json");
+  read(model.source_files().config_json, "config.json");
+  std::sort(stops.begin(), stops.end());
+  stops.erase(std::unique(stops.begin(), stops.end()), stops.end());
+  return stops;
 }
 
 }  // namespace libquant

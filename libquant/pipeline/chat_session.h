@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "libquant/checkpoint/checkpoint.h"
 #include "libquant/model/generate.h"
 #include "libquant/model/kv_cache.h"
 #include "libquant/model/model.h"
@@ -26,6 +27,7 @@ class ChatSession {
   struct Answer {
     std::string text;
     Generation generation;
+    std::size_t forgotten = 0;  ///< exchanges that had to be dropped to make room for this one
   };
 
   /// The model and tokenizer must outlive it. `context`: most tokens the session can hold, capped
@@ -33,15 +35,20 @@ class ChatSession {
   ChatSession(const Model& model, const Tokenizer& tokenizer, ChatFormat format, std::string system,
               std::size_t context);
 
-  /// The assistant's answer to one more user message. InvalidArgument when the conversation no
-  /// longer fits the context, or the format is none.
+  /// The assistant's answer to one more user message. A conversation that leaves less than a
+  /// quarter of the context for the answer forgets its oldest exchanges, the system message never.
+  /// InvalidArgument when even the message alone does not fit, or the format is none; the
+  /// conversation is then as it was.
   Answer say(std::string_view message, const SamplingOptions& sampling, const OnText& on_text = {});
   /// Continues a text as it is, forgetting earlier ones; BOS where the metadata says so.
   Answer complete(std::string_view text, const SamplingOptions& sampling,
                   const OnText& on_text = {});
 
  private:
-  Answer answer(std::string_view text, SamplingOptions sampling, const OnText& on_text);
+  std::vector<std::int32_t> encode(std::string_view text) const;
+  std::vector<std::int32_t> encode_conversation() const;
+  bool forget_oldest();
+  Answer answer(std::vector<std::int32_t> tokens, SamplingOptions sampling, const OnText& on_text);
 
   const Model& model_;
   const Tokenizer& tokenizer_;
@@ -50,5 +57,10 @@ class ChatSession {
   KvCache cache_;
   std::vector<std::int32_t> held_;  ///< tokens in the cache
 };
+
+/// Tokens at which a model's own files say that an answer ends: eos_token_id, one or a list, of
+/// generation_config.json and config.json. For SamplingOptions::stop; a GGUF names its only one in
+/// the tokenizer. FormatError for what is no token id.
+std::vector<std::int32_t> declared_stops(const Checkpoint& model);
 
 }  // namespace libquant

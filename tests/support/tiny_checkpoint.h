@@ -66,6 +66,8 @@ class TinyCheckpoint final : public Checkpoint {
 
   MemorySource weights;  ///< tests change its tensors to their liking
   TokenizerSpec spec;
+  SourceFiles files;
+  Json generation;
 
   const ModelConfig& config() const override { return weights.config(); }
   std::vector<std::string> names() const override { return weights.names(); }
@@ -88,15 +90,11 @@ class TinyCheckpoint final : public Checkpoint {
     }
     return hasher.hex();
   }
-  const SourceFiles& source_files() const override { return files_; }
-  const Json& generation_config() const override { return generation_; }
+  const SourceFiles& source_files() const override { return files; }
+  const Json& generation_config() const override { return generation; }
   void release(std::string_view name) const override { released.emplace(name); }
 
   mutable std::set<std::string, std::less<>> released;
-
- private:
-  SourceFiles files_;
-  Json generation_;
 };
 
 /// Text of made-up words, `bytes` long.
