@@ -4,7 +4,9 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "libquant/checkpoint/hf_config.h"
 #include "libquant/checkpoint/packed_folder.h"
@@ -134,11 +136,35 @@ TokenizerSpec read_tokenizer(const fs::path& folder) {
   return spec;
 }
 
+// Models that lie in a folder which is none itself, as a run with several formats leaves them.
+std::string models_in(const fs::path& folder) {
+  std::vector<std::string> found;
+  const auto look = [&](const fs::path& place) {
+    std::error_code unreadable;
+    for (const auto& entry : fs::directory_iterator(place, unreadable)) {
+      if (entry.path().extension() == ".gguf") found.push_back(entry.path().string());
+      if (fs::exists(entry.path() / "config.json", unreadable))
+        found.push_back(entry.path().string());
+    }
+  };
+  look(folder);
+  std::error_code unreadable;
+  for (const auto& entry : fs::directory_iterator(folder, unreadable))
+    if (entry.is_directory(unreadable)) look(entry.path());
+  std::sort(found.begin(), found.end());
+  constexpr std::size_t kShown = 5;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(found.size(), kShown); ++i)
+    text += (i == 0 ? "; models in it: " : ", ") + found[i];
+  return text + (found.size() > kShown ? ", ..." : "");
+}
+
 }  // namespace
 
 std::unique_ptr<Checkpoint> open_hf_folder(const fs::path& folder) {
   const fs::path config_file = folder / "config.json";
-  require<FormatError>(fs::exists(config_file), "{} has no config.json", folder.string());
+  if (!fs::exists(config_file))
+    fail<FormatError>("{} has no config.json{}", folder.string(), models_in(folder));
   StoredCheckpoint::Content content;
   content.source_files.config_json = Json::parse_file(config_file);
   const Json& config = content.source_files.config_json;

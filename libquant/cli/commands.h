@@ -6,7 +6,7 @@ class App;
 
 namespace libquant::cli {
 
-/// What the program ends with; listed in --help and docs/cli.md.
+/// What the program ends with; listed in --help.
 enum ExitCode : int {
   kSuccess = 0,
   kError = 1,         ///< something went wrong; the message says what

@@ -1,9 +1,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <span>
+#include <string>
+#include <string_view>
 
 #include "libquant/cli/commands.h"
 #include "libquant/cli/console.h"
@@ -40,12 +44,43 @@ bool wants_json(const CLI::App& app) {
   return false;
 }
 
+void print_failure(const char* kind, std::string_view message, int code) {
+  fmt::print("{}\n",
+             Json::object({{"error", message}, {"kind", kind}, {"exit_code", code}}).dump(2));
+}
+
 int report_failure(const CLI::App& app, const char* kind, const char* message, int code) {
   cli::say(fmt::format("libquant: {}\n", message));
-  if (wants_json(app))
-    fmt::print("{}\n",
-               Json::object({{"error", message}, {"kind", kind}, {"exit_code", code}}).dump(2));
+  if (wants_json(app)) print_failure(kind, message, code);
   return code;
+}
+
+/// "shrink" instead of a command: CLI11 would only say that a command is missing.
+std::string unknown_command(const CLI::App& app, std::string_view word) {
+  if (word.starts_with('-')) return "";
+  std::string known;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_name() == word) return "";
+    known += (known.empty() ? "" : ", ") + command->get_name();
+  }
+  return fmt::format("\"{}\" is no command; there are {}", word, known);
+}
+
+/// --help and --version are "errors" that end with 0. Parsing stopped at the error, so whether
+/// --json was asked for is seen on the command line only.
+int report_usage(const CLI::App& app, const CLI::ParseError& error,
+                 std::span<const char* const> words) {
+  if (error.get_exit_code() == 0) return app.exit(error);
+  if (words.empty()) {
+    cli::say(app.help());
+    return cli::kUsage;
+  }
+  std::string message = unknown_command(app, words.front());
+  if (message.empty()) message = error.what();
+  cli::say(fmt::format("libquant: {}\nRun with --help for more information.\n", message));
+  if (std::find(words.begin(), words.end(), std::string_view("--json")) != words.end())
+    print_failure("usage", message, cli::kUsage);
+  return cli::kUsage;
 }
 
 int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
@@ -53,7 +88,7 @@ int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
     app.parse(argc, argv);
     return exit_code;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? cli::kSuccess : cli::kUsage;
+    return report_usage(app, error, std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
   } catch (const libquant::Interrupted& error) {
     return report_failure(app, "interrupted", error.what(), cli::kInterrupted);
   } catch (const libquant::InvalidArgument& error) {
@@ -82,7 +117,6 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   app.set_version_flag("--version", std::string(libquant::version()));
   app.footer(kExitCodes);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
   int exit_code = cli::kSuccess;
   cli::add_quantize(app, exit_code);
   cli::add_eval(app, exit_code);

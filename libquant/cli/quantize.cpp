@@ -102,12 +102,9 @@ void add_layers(CLI::App& command, Arguments& a) {
           "other settings for layers whose name matches, e.g. 'down_proj:bits=8,group=32' "
           "(repeatable; later ones win; bits, group, zero, damping, ignore)")
       ->type_name("REGEX:SETTINGS");
-  command
-      .add_option_function<std::string>(
-          "--group-fallback",
-          [&a](const std::string& text) { a.options.group_fallback = group_size_from(text); },
-          "group size for layers that --group-size does not divide (default: such a layer is an "
-          "error)")
+  add_named(command, "--group-fallback", a.options.group_fallback, group_size_from,
+            "group size for layers that --group-size does not divide (default: such a layer is an "
+            "error)")
       ->type_name("N");
   command
       .add_option("--max-fallback", a.options.max_fallback,

@@ -2,6 +2,7 @@
 # cli_test.sh LIBQUANT MAKE_CHECKPOINT: exit codes and output of the program on a small made-up model.
 set -euo pipefail
 libquant=$1 make_checkpoint=$2
+script=$(realpath "$0")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -46,12 +47,17 @@ for command in quantize eval audit sweep generate inspect; do
 done
 expect 0 "version" "$libquant" --version
 expect 2 "no sub-command" "$libquant"
+holds err "generate" "a bare call shows the help"
 expect 2 "unknown sub-command" "$libquant" shrink
+holds err "\"shrink\" is no command; there are quantize" "an unknown command names the known ones"
+expect 2 "usage error as JSON" "$libquant" quantize model --json
+json 'r["exit_code"] == 2 and r["kind"] == "usage" and "--output" in r["error"]' "usage errors are JSON, too"
 expect 2 "unknown option" "$libquant" inspect model --colour
 expect 2 "missing model" "$libquant" inspect absent
 expect 2 "bits out of range" "$libquant" quantize model -o q --bits 7 "${calibration[@]}"
 expect 2 "unknown method" "$libquant" quantize model -o q --method magic
 holds err "rtn or gptq" "an unknown method names the known ones"
+expect 2 "malformed group fallback" "$libquant" quantize model -o q --method rtn --group-fallback few
 expect 2 "unknown format" "$libquant" quantize model -o q --format exe
 expect 2 "malformed override" "$libquant" quantize model -o q --override down_proj
 expect 2 "resume and overwrite" "$libquant" quantize model -o q --resume --overwrite
@@ -65,6 +71,11 @@ expect 1 "empty calibration text" "$libquant" quantize model -o q --group-size 3
 holds err "empty.txt is empty" "an empty text is named"
 expect 1 "no calibration text" "$libquant" quantize model -o q --group-size 32 --json
 json 'r["exit_code"] == 1 and "--calibration" in r["error"]' "errors are JSON, too"
+expect 1 "type that the format does not have" "$libquant" quantize model -o q --method rtn --group-size 32 --embedding-type q8_0
+holds err "not Q8_0" "a type that the format does not have is named"
+printf 'caf\351' >latin.txt
+expect 1 "text that is not UTF-8" "$libquant" eval model --text latin.txt
+holds err "latin.txt is no plain text in UTF-8: byte 4" "text that is not UTF-8 is named"
 expect 1 "group that does not divide" "$libquant" quantize model -o q "${calibration[@]}"
 holds err "--group-fallback" "a group that does not divide names the way out"
 [ ! -e q ] || { echo "FAILED: refused runs left q behind"; failures=$((failures + 1)); }
@@ -85,10 +96,15 @@ expect 0 "finished run resumed" "$libquant" quantize model -o r --method rtn --g
 expect 1 "finished run resumed with another option" "$libquant" quantize model -o r --method rtn --group-size 32 --bits 8 --resume
 holds err "bits was 4, now 8" "a changed option is named"
 
+expect 1 "folder of several models" "$libquant" inspect q
+holds err "q/gguf/model.gguf, q/gptq" "the models in a folder are named"
 expect 0 "eval" "$libquant" eval q/gptq --reference model --text text.txt --window 128 --max-tokens 1024
 holds out "perplexity" "eval"
 expect 0 "eval as JSON" "$libquant" eval q/gguf/model.gguf --reference model --text text.txt --window 128 --max-tokens 1024 --json
 json 'r["scored_tokens"] == 1016 and r["perplexity"] > 1 and r["kl_divergence"] > 0 and r["bos"] is False' "eval"
+json '(r["window"], r["overlap"], r["unscored"]) == (128, 0, 1)' "eval tells its protocol"
+expect 0 "eval with overlap" "$libquant" eval model --text text.txt --window 128 --overlap 64 --unscored 70 --max-tokens 1024 --json
+json 'r["windows"] == 15 and r["scored_tokens"] == 15 * 58' "eval with overlap"
 expect 0 "eval without reference" "$libquant" eval model --text text.txt --window 128 --max-tokens 1024 --json
 json 'r["kl_divergence"] is None' "eval without reference"
 expect 2 "eval with an unknown BOS policy" "$libquant" eval model --text text.txt --bos maybe
@@ -101,6 +117,15 @@ json 'len(r["tokens"]) <= 5 and r["chat_format"] == "none"' "generate"
 cp out first
 expect 0 "generate again" "$libquant" generate model --prompt "abc" --max-tokens 5 --temperature 1 --seed 3 --json
 json 'r["tokens"] == json.load(open("first"))["tokens"]' "the same seed gives the same answer"
+holds err "no chat template" "generate says that it continues the text"
+printf 'abc\n' >prompt.txt
+"$libquant" generate model --max-tokens 5 --temperature 1 --seed 3 --json <prompt.txt >out 2>err
+json 'r["tokens"] == json.load(open("first"))["tokens"]' "the line end of a piped prompt is not part of it"
+expect 1 "empty prompt" "$libquant" generate model
+holds err "prompt is empty" "an empty prompt is named"
+expect 1 "system message without a chat format" "$libquant" generate model --prompt x --system y
+expect 2 "system message for plain text" "$libquant" generate model --prompt x --system y --no-chat
+python3 "$(dirname "$script")/chat_test.py" "$libquant" model || failures=$((failures + 1))
 expect 2 "unknown chat format" "$libquant" generate model --prompt x --chat-format morse
 expect 1 "unknown instruction set" env LIBQUANT_ISA=z80 "$libquant" inspect model
 
