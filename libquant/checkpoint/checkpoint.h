@@ -34,8 +34,7 @@ class Checkpoint : public WeightSource {
   virtual const SourceFiles& source_files() const = 0;
   /// generation_config.json of a Hugging Face folder (null if none): copied on export.
   virtual const Json& generation_config() const = 0;
-  /// Hints that the bytes of a tensor are not needed for now (streaming over mapped files).
-  virtual void release(std::string_view name) const = 0;
+  void release(std::string_view name) const override = 0;
 };
 
 /// Opens a .gguf file, or a folder with config.json and safetensors (dense, compressed-tensors

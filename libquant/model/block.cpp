@@ -5,7 +5,6 @@
 
 #include "kernels/attention.h"
 #include "kernels/elementwise.h"
-#include "kernels/gemm.h"
 
 namespace libquant {
 namespace {
@@ -17,8 +16,8 @@ Matrix normalized(ConstMatrixView x, const std::vector<float>& weight, double ep
   return y;
 }
 
-Matrix projected(const Linear& linear, ConstMatrixView x) {
-  Matrix y(x.rows, linear.weight.rows());
+Matrix projected(const LinearLayer& linear, ConstMatrixView x) {
+  Matrix y(x.rows, linear.outputs());
   linear.apply(x, y);
   return y;
 }
@@ -37,24 +36,18 @@ void copy_rows(ConstMatrixView from, MatrixView to) {
 
 }  // namespace
 
-void Linear::apply(ConstMatrixView x, MatrixView y, bool accumulate) const {
-  kernels::linear_f32(x.rows, weight.rows(), weight.cols(), x.data, x.stride, weight.data(),
-                      weight.cols(), accumulate, y.data, y.stride);
-  if (!bias.empty()) kernels::add_bias_f32(y.rows, y.cols, bias.data(), y.data);
+Matrix BlockStages::attention_input(const BlockView& block, ConstMatrixView hidden) const {
+  return normalized(hidden, block.norms.attention_norm, config_.rms_epsilon);
 }
 
-Matrix BlockStages::attention_input(const BlockWeights& block, ConstMatrixView hidden) const {
-  return normalized(hidden, block.attention_norm, config_.rms_epsilon);
-}
-
-Matrix BlockStages::attention_context(const BlockWeights& block, ConstMatrixView x,
+Matrix BlockStages::attention_context(const BlockView& block, ConstMatrixView x,
                                       std::span<const std::size_t> lengths, std::size_t layer,
                                       std::span<KvCache* const> caches) const {
   Matrix q = projected(block[LinearRole::q], x);
   Matrix k = projected(block[LinearRole::k], x);
   const Matrix v = projected(block[LinearRole::v], x);
-  normalize_heads(q, block.q_norm, config_.rms_epsilon);
-  normalize_heads(k, block.k_norm, config_.rms_epsilon);
+  normalize_heads(q, block.norms.q_norm, config_.rms_epsilon);
+  normalize_heads(k, block.norms.k_norm, config_.rms_epsilon);
   Matrix context(q.rows(), q.cols());
   std::size_t row = 0;
   for (std::size_t s = 0; s < lengths.size(); ++s) {
@@ -95,28 +88,28 @@ void BlockStages::attend(MatrixView q, MatrixView k, ConstMatrixView v, std::siz
                          context.stride);
 }
 
-void BlockStages::attention_output(const BlockWeights& block, ConstMatrixView context,
+void BlockStages::attention_output(const BlockView& block, ConstMatrixView context,
                                    MatrixView hidden) const {
   block[LinearRole::o].apply(context, hidden, true);
 }
 
-Matrix BlockStages::mlp_input(const BlockWeights& block, ConstMatrixView hidden) const {
-  return normalized(hidden, block.mlp_norm, config_.rms_epsilon);
+Matrix BlockStages::mlp_input(const BlockView& block, ConstMatrixView hidden) const {
+  return normalized(hidden, block.norms.mlp_norm, config_.rms_epsilon);
 }
 
-Matrix BlockStages::mlp_inner(const BlockWeights& block, ConstMatrixView x) const {
+Matrix BlockStages::mlp_inner(const BlockView& block, ConstMatrixView x) const {
   Matrix gate = projected(block[LinearRole::gate], x);
   const Matrix up = projected(block[LinearRole::up], x);
   kernels::silu_mul_f32(gate.size(), gate.data(), up.data(), gate.data());
   return gate;
 }
 
-void BlockStages::mlp_output(const BlockWeights& block, ConstMatrixView inner,
+void BlockStages::mlp_output(const BlockView& block, ConstMatrixView inner,
                              MatrixView hidden) const {
   block[LinearRole::down].apply(inner, hidden, true);
 }
 
-void BlockStages::forward(const BlockWeights& block, MatrixView hidden,
+void BlockStages::forward(const BlockView& block, MatrixView hidden,
                           std::span<const std::size_t> lengths, std::size_t layer,
                           std::span<KvCache* const> caches) const {
   attention_output(block,

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "libquant/core/matrix.h"
 #include "libquant/model/config.h"
 #include "libquant/model/kv_cache.h"
+#include "libquant/model/linear.h"
 #include "libquant/model/rope.h"
 #include "libquant/model/weight_source.h"
 
@@ -26,18 +28,14 @@ std::string_view to_string(LinearRole role) noexcept;
 /// "model.layers.3.self_attn.q_proj"; add ".weight" or ".bias".
 std::string linear_name(std::size_t layer, LinearRole role);
 
-/// y = x W^T + bias.
-struct Linear {
-  Matrix weight;            ///< [outputs x inputs]
-  std::vector<float> bias;  ///< empty or [outputs]
-
-  /// y: [x.rows x outputs], contiguous rows; with `accumulate` the result is added to it.
-  void apply(ConstMatrixView x, MatrixView y, bool accumulate = false) const;
-};
-
-struct BlockWeights {
+/// The vectors of a block.
+struct BlockNorms {
   std::vector<float> attention_norm, mlp_norm;  ///< [hidden]
   std::vector<float> q_norm, k_norm;            ///< [head_dim] or empty
+};
+
+/// A block in fp32.
+struct BlockWeights : BlockNorms {
   std::array<Linear, kLinearRoles.size()> linears;
 
   Linear& operator[](LinearRole role) { return linears[static_cast<std::size_t>(role)]; }
@@ -46,9 +44,36 @@ struct BlockWeights {
   }
 };
 
+/// A block whose weights lie in memory as they are stored, where there are kernels for that.
+struct BlockLayers : BlockNorms {
+  std::array<std::unique_ptr<const LinearLayer>, kLinearRoles.size()> linears;
+};
+
+/// Either kind, to compute with.
+class BlockView {
+ public:
+  BlockView(const BlockWeights& block) : norms(block) {  // NOLINT(google-explicit-constructor)
+    for (std::size_t i = 0; i < linears_.size(); ++i) linears_[i] = &block.linears[i];
+  }
+  BlockView(const BlockLayers& block) : norms(block) {  // NOLINT(google-explicit-constructor)
+    for (std::size_t i = 0; i < linears_.size(); ++i) linears_[i] = block.linears[i].get();
+  }
+  const LinearLayer& operator[](LinearRole role) const {
+    return *linears_[static_cast<std::size_t>(role)];
+  }
+
+  const BlockNorms& norms;
+
+ private:
+  std::array<const LinearLayer*, kLinearRoles.size()> linears_;
+};
+
 /// Loads block `layer`. FormatError naming the tensor where one is missing, has another shape than
 /// the config says, holds NaN or infinity, or is a bias that the config does not have.
 BlockWeights load_block(const WeightSource& source, std::size_t layer);
+/// The same with every matrix in the form that load_linear_layer chooses.
+BlockLayers load_block(const WeightSource& source, std::size_t layer, const ModelOptions& options,
+                       WeightUses& uses);
 
 /// The block as stages, so that a calibration pass can stop between them (true-sequential GPTQ) and
 /// a plain forward pass runs the same code. `hidden` and `x` hold the tokens of several sequences
@@ -63,23 +88,22 @@ class BlockStages {
   BlockStages(const ModelConfig& config, const RopeTable& rope) : config_(config), rope_(rope) {}
 
   /// RMS norm before attention: the input of q, k, v.
-  Matrix attention_input(const BlockWeights& block, ConstMatrixView hidden) const;
+  Matrix attention_input(const BlockView& block, ConstMatrixView hidden) const;
   /// q, k, v projections, norms, rotary embedding and attention: the input of o.
-  Matrix attention_context(const BlockWeights& block, ConstMatrixView x,
+  Matrix attention_context(const BlockView& block, ConstMatrixView x,
                            std::span<const std::size_t> lengths, std::size_t layer,
                            std::span<KvCache* const> caches) const;
   /// hidden += o(context).
-  void attention_output(const BlockWeights& block, ConstMatrixView context,
-                        MatrixView hidden) const;
+  void attention_output(const BlockView& block, ConstMatrixView context, MatrixView hidden) const;
   /// RMS norm before the MLP: the input of gate and up.
-  Matrix mlp_input(const BlockWeights& block, ConstMatrixView hidden) const;
+  Matrix mlp_input(const BlockView& block, ConstMatrixView hidden) const;
   /// silu(gate(x)) * up(x): the input of down.
-  Matrix mlp_inner(const BlockWeights& block, ConstMatrixView x) const;
+  Matrix mlp_inner(const BlockView& block, ConstMatrixView x) const;
   /// hidden += down(inner).
-  void mlp_output(const BlockWeights& block, ConstMatrixView inner, MatrixView hidden) const;
+  void mlp_output(const BlockView& block, ConstMatrixView inner, MatrixView hidden) const;
 
   /// All six in order.
-  void forward(const BlockWeights& block, MatrixView hidden, std::span<const std::size_t> lengths,
+  void forward(const BlockView& block, MatrixView hidden, std::span<const std::size_t> lengths,
                std::size_t layer, std::span<KvCache* const> caches) const;
 
  private:

@@ -1,11 +1,11 @@
 #include "libquant/model/load.h"
 
 #include <cmath>
+#include <string>
 
 #include "libquant/core/error.h"
 
 namespace libquant {
-namespace {
 
 void check_shape(const WeightSource& source, std::string_view name, std::size_t rows,
                  std::size_t cols) {
@@ -15,7 +15,14 @@ void check_shape(const WeightSource& source, std::string_view name, std::size_t 
                        info.rows, info.cols);
 }
 
-}  // namespace
+std::vector<float> load_bias(const WeightSource& source, std::string_view linear, std::size_t size,
+                             bool exists) {
+  const std::string name = std::string(linear) + ".bias";
+  if (exists) return load_vector(source, name, size);
+  require<FormatError>(!source.has(name),
+                       "{}: the file holds it, the config says that there is none", name);
+  return {};
+}
 
 void check_finite(std::string_view name, std::size_t first_row, ConstMatrixView values) {
   for (std::size_t r = 0; r < values.rows; ++r) {

@@ -37,13 +37,25 @@ Linear load_linear(const WeightSource& source, std::size_t layer, LinearRole rol
   const std::string name = linear_name(layer, role);
   Linear linear;
   linear.weight = load_matrix(source, name + ".weight", shape.outputs, shape.inputs);
-  if (shape.bias) {
-    linear.bias = load_vector(source, name + ".bias", shape.outputs);
-  } else {
-    require<FormatError>(!source.has(name + ".bias"),
-                         "{}.bias: the file holds it, the config says that there is none", name);
-  }
+  linear.bias = load_bias(source, name, shape.outputs, shape.bias);
   return linear;
+}
+
+template <typename Block>
+Block load_norms(const WeightSource& source, std::size_t layer) {
+  const ModelConfig& config = source.config();
+  require(layer < config.layers, "loading block {} of a model of {}", layer, config.layers);
+  const auto norm = [&](std::string_view name, std::size_t size) {
+    return load_vector(source, fmt::format("model.layers.{}.{}.weight", layer, name), size);
+  };
+  Block block;
+  block.attention_norm = norm("input_layernorm", config.hidden_size);
+  block.mlp_norm = norm("post_attention_layernorm", config.hidden_size);
+  if (config.qk_norm) {
+    block.q_norm = norm("self_attn.q_norm", config.head_dim);
+    block.k_norm = norm("self_attn.k_norm", config.head_dim);
+  }
+  return block;
 }
 
 }  // namespace
@@ -60,19 +72,19 @@ std::string linear_name(std::size_t layer, LinearRole role) {
 }
 
 BlockWeights load_block(const WeightSource& source, std::size_t layer) {
-  const ModelConfig& config = source.config();
-  require(layer < config.layers, "loading block {} of a model of {}", layer, config.layers);
-  const auto norm = [&](std::string_view name, std::size_t size) {
-    return load_vector(source, fmt::format("model.layers.{}.{}.weight", layer, name), size);
-  };
-  BlockWeights block;
-  block.attention_norm = norm("input_layernorm", config.hidden_size);
-  block.mlp_norm = norm("post_attention_layernorm", config.hidden_size);
-  if (config.qk_norm) {
-    block.q_norm = norm("self_attn.q_norm", config.head_dim);
-    block.k_norm = norm("self_attn.k_norm", config.head_dim);
-  }
+  auto block = load_norms<BlockWeights>(source, layer);
   for (const LinearRole role : kLinearRoles) block[role] = load_linear(source, layer, role);
+  return block;
+}
+
+BlockLayers load_block(const WeightSource& source, std::size_t layer, const ModelOptions& options,
+                       WeightUses& uses) {
+  auto block = load_norms<BlockLayers>(source, layer);
+  for (const LinearRole role : kLinearRoles) {
+    const LinearShape shape = shape_of(source.config(), role);
+    block.linears[static_cast<std::size_t>(role)] = load_linear_layer(
+        source, linear_name(layer, role), shape.outputs, shape.inputs, shape.bias, options, uses);
+  }
   return block;
 }
 

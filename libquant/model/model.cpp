@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "kernels/elementwise.h"
-#include "kernels/gemm.h"
 #include "libquant/core/error.h"
 #include "libquant/model/load.h"
 
@@ -26,16 +25,20 @@ void check_token(std::int32_t token, std::size_t vocabulary) {
 
 }  // namespace
 
-Model::Model(const WeightSource& source)
+Model::Model(const WeightSource& source, const ModelOptions& options)
     : config_(checked(source.config())),
       rope_(config_, std::min(config_.max_positions, kTabulatedPositions)),
-      embeddings_(load_matrix(source, kEmbeddings, config_.vocabulary_size, config_.hidden_size)),
-      final_norm_(load_vector(source, "model.norm.weight", config_.hidden_size)) {
-  if (!config_.tied_embeddings)
-    lm_head_ = load_matrix(source, "lm_head.weight", config_.vocabulary_size, config_.hidden_size);
+      options_(options) {
+  const auto vocabulary_matrix = [&](std::string_view name) {
+    return load_linear_layer(source, name, config_.vocabulary_size, config_.hidden_size, false,
+                             options_, uses_);
+  };
+  embeddings_ = vocabulary_matrix("model.embed_tokens");
+  if (!config_.tied_embeddings) lm_head_ = vocabulary_matrix("lm_head");
+  final_norm_ = load_vector(source, "model.norm.weight", config_.hidden_size);
   blocks_.reserve(config_.layers);
   for (std::size_t layer = 0; layer < config_.layers; ++layer)
-    blocks_.push_back(load_block(source, layer));
+    blocks_.push_back(load_block(source, layer, options_, uses_));
 }
 
 void Model::check_batch(const TokenBatch& batch, std::span<KvCache* const> caches) const {
@@ -71,7 +74,7 @@ void Model::check_batch(const TokenBatch& batch, std::span<KvCache* const> cache
 Matrix Model::embed(std::span<const std::int32_t> tokens) const {
   Matrix hidden(tokens.size(), config_.hidden_size);
   for (std::size_t t = 0; t < tokens.size(); ++t)
-    std::ranges::copy(embeddings_.row(static_cast<std::size_t>(tokens[t])), hidden.row(t).begin());
+    embeddings_->copy_row(static_cast<std::size_t>(tokens[t]), hidden.row(t));
   return hidden;
 }
 
@@ -99,10 +102,8 @@ Matrix Model::hidden_states(const TokenBatch& batch, std::span<KvCache* const> c
 Matrix Model::logits(ConstMatrixView hidden) const {
   require(hidden.cols == config_.hidden_size, "logits of hidden states of width {}, expected {}",
           hidden.cols, config_.hidden_size);
-  const Matrix& head = config_.tied_embeddings ? embeddings_ : lm_head_;
   Matrix result(hidden.rows, config_.vocabulary_size);
-  kernels::linear_f32(hidden.rows, head.rows(), head.cols(), hidden.data, hidden.stride,
-                      head.data(), head.cols(), false, result.data(), result.cols());
+  (config_.tied_embeddings ? embeddings_ : lm_head_)->apply(hidden, result);
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "libquant/model/block.h"
 #include "libquant/model/config.h"
 #include "libquant/model/kv_cache.h"
+#include "libquant/model/linear.h"
 #include "libquant/model/weight_source.h"
 
 namespace libquant {
@@ -41,14 +43,20 @@ struct TreeCost {
 /// Floating-point operations of that work, 2 per multiply-add.
 double flops(const TreeCost& cost, const ModelConfig& config) noexcept;
 
-/// A decoder in memory, computing in fp32. Const methods are safe from many threads, but already
-/// use all of them.
+/// A decoder in memory, computing in fp32 but for what ModelOptions say. Matrices stay as they are
+/// stored where there are kernels for that: codes of libquant's schemes (in any format that holds
+/// them, GGUF's Q4_0, Q4_1 and Q8_0 included) and 16-bit floats; others are expanded to fp32, which
+/// weight_uses() tells. Const methods are safe from many threads, but already use all of them.
 class Model {
  public:
-  /// Decodes every tensor; FormatError naming the tensor that does not fit the config.
-  explicit Model(const WeightSource& source);
+  /// Loads every tensor; FormatError naming the tensor that does not fit the config. The source is
+  /// not needed afterwards.
+  explicit Model(const WeightSource& source, const ModelOptions& options = {});
 
   const ModelConfig& config() const noexcept { return config_; }
+  const ModelOptions& options() const noexcept { return options_; }
+  /// How the matrices are held, by stored type.
+  const std::vector<WeightUse>& weight_uses() const noexcept { return uses_.all(); }
 
   /// Hidden states after the final norm, [tokens x hidden]; the linear layers run over the tokens
   /// of all sequences at once. `caches` is empty, or one per sequence (all different), which
@@ -86,10 +94,12 @@ class Model {
 
   ModelConfig config_;
   RopeTable rope_;
-  Matrix embeddings_;  ///< [vocabulary x hidden]
-  Matrix lm_head_;     ///< empty when tied
+  ModelOptions options_;
+  WeightUses uses_;
+  std::unique_ptr<const LinearLayer> embeddings_;  ///< [vocabulary x hidden]
+  std::unique_ptr<const LinearLayer> lm_head_;     ///< null when tied
   std::vector<float> final_norm_;
-  std::vector<BlockWeights> blocks_;
+  std::vector<BlockLayers> blocks_;
 };
 
 /// Embedding rows of `tokens` straight from a source, for passes that hold one block at a time.

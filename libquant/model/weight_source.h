@@ -37,6 +37,8 @@ class WeightSource {
   /// The codes of a tensor that is stored in one of libquant's own schemes; empty for anything
   /// else.
   virtual std::optional<QuantizedMatrix> quantized(std::string_view name) const = 0;
+  /// Hints that the bytes of a tensor are not needed for now (streaming over mapped files).
+  virtual void release(std::string_view /*name*/) const {}
   /// Most frequent stored type of the block matrices ("Q4_1"): how reports call this source.
   virtual std::string type_name() const = 0;
 
