@@ -52,15 +52,20 @@ struct Operation {
   PreparedCase (*prepare)(const CaseName& name, ColdMemory& memory);
 };
 
-extern const Operation kDenseGemm, kGemmF64, kSyrk, kAttention;
+extern const Operation kPackedGemm, kDenseGemm, kGemmF64, kSyrk, kAttention;
 
 std::span<const Operation* const> operations() noexcept;
 /// std::invalid_argument where there is none.
 const Operation& operation_of(const CaseName& name);
 
-/// Names that --set lists: "quick" (what the table of goals needs), "full" (every shape, scheme,
-/// instruction set and number of tokens that is worth a look), "dense" (the engine's kernels).
-/// Instruction sets are those of this machine, threads 1 and as many as it has.
+/// Names that --set lists, for the instruction sets of this machine, 1 thread and as many as it
+/// has:
+///
+///     quick   what the table of goals needs
+///     full    a cut through the whole space in each of its directions; about ten minutes
+///     dense   the engine's fp32 and fp64 kernels
+///     all     everything worth a look, to be filtered; hours
+///
 /// std::invalid_argument for an unknown set.
 std::vector<std::string> names_of_set(std::string_view set);
 

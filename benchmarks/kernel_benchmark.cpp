@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <regex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -19,7 +20,7 @@ namespace {
 
 struct Arguments {
   std::vector<std::string> names;
-  std::string set = "full", filter = ".", json;
+  std::string set = "quick", filter = ".", json;
   bool list = false, list_peaks = false;
   std::size_t memory_megabytes = 1024, repetitions = 1;
   SampleOptions sampling;
@@ -52,10 +53,9 @@ void add_context(Runner& runner) {
 
 // Google Benchmark reads its own options from a command line.
 void initialize(const Arguments& a) {
-  std::vector<std::string> words{"kernel_benchmark", "--benchmark_filter=" + a.filter,
+  std::vector<std::string> words{"kernel_benchmark", "--benchmark_filter=.",
                                  "--benchmark_repetitions=" + std::to_string(a.repetitions)};
   if (!a.json.empty()) words.push_back("--benchmark_out=" + a.json);
-  if (a.list) words.emplace_back("--benchmark_list_tests=true");
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   int count = static_cast<int>(pointers.size());
@@ -69,14 +69,15 @@ int run(Arguments& a) {
     return 0;
   }
   if (a.names.empty()) a.names = names_of_set(a.set);
+  const std::regex filter(a.filter);
+  std::erase_if(a.names, [&](const auto& name) { return !std::regex_search(name, filter); });
   for (const std::string& name : a.names) operation_of(CaseName::parse(name));
-  initialize(a);
   if (a.list) {
-    for (const std::string& name : a.names)
-      benchmark::RegisterBenchmark(name.c_str(), [](benchmark::State&) {});
-    benchmark::RunSpecifiedBenchmarks();
+    for (const std::string& name : a.names) std::printf("%s\n", name.c_str());
     return 0;
   }
+  if (a.names.empty()) throw std::invalid_argument("no benchmark matches --filter " + a.filter);
+  initialize(a);
   Runner runner(a.memory_megabytes << 20, a.sampling);
   add_context(runner);
   std::size_t width = 0;
@@ -106,7 +107,8 @@ int main(int argc, char** argv) {
   CLI::App app("Kernels beside the probes of what this machine can do, in one process.");
   app.footer(grammar());
   app.add_option("names", a.names, "benchmarks to run (default: those of --set)");
-  app.add_option("--set", a.set, "quick, full or dense")->capture_default_str();
+  app.add_option("--set", a.set, "quick, full, dense or all (hours: filter it)")
+      ->capture_default_str();
   app.add_option("--filter", a.filter, "only names that match this regular expression");
   app.add_flag("--list", a.list, "print the names and end");
   app.add_flag("--list-peaks", a.list_peaks, "measure the probes alone and end");

@@ -6,7 +6,7 @@
 namespace libquant::benchmarks {
 namespace {
 
-constexpr std::array kOperations{&kDenseGemm, &kGemmF64, &kSyrk, &kAttention};
+constexpr std::array kOperations{&kPackedGemm, &kDenseGemm, &kGemmF64, &kSyrk, &kAttention};
 
 std::string if_compiled(std::string name) {
   return find_compute_probe(name) != nullptr ? name : std::string();

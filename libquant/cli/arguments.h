@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstddef>
 #include <string>
@@ -8,6 +10,7 @@
 #include "kernels/cpu/dispatch.h"
 #include "kernels/threads.h"
 #include "libquant/core/error.h"
+#include "libquant/quant/packed_matrix.h"
 
 namespace libquant::cli {
 
@@ -50,6 +53,15 @@ CLI::Option* add_named(CLI::App& command, const std::string& flags, T& value, Pa
           },
           help)
       ->type_name("NAME");
+}
+
+/// --activations, with the value that it has as the default.
+inline void add_activations(CLI::App& command, Activations& activations) {
+  add_named(
+      command, "--activations", activations, activations_from,
+      fmt::format("inputs of layers whose weights are codes: exact, or rounded to int8, which "
+                  "is faster (default: {})",
+                  to_string(activations)));
 }
 
 }  // namespace libquant::cli

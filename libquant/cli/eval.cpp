@@ -32,9 +32,10 @@ void print_result(const Arguments& a, const TextEvalResult& evaluated) {
   }
   fmt::print(
       "protocol    {} of {} tokens scored, {} windows of up to {}, overlap {}, {}, first {} of a "
-      "window unscored\n",
+      "window unscored, activations {}\n",
       r.scored_tokens, evaluated.text_tokens, r.windows, r.window, evaluated.overlap,
-      evaluated.bos ? "BOS before each" : "no BOS", evaluated.unscored);
+      evaluated.bos ? "BOS before each" : "no BOS", evaluated.unscored,
+      to_string(evaluated.activations));
   fmt::print("time        {}\n", seconds_text(r.seconds));
 }
 
@@ -92,6 +93,7 @@ void add_eval(CLI::App& app, int& exit_code) {
   add_named(*command, "--bos", a->options.bos, bos_policy_from,
             "a BOS token before each window: auto (default: as the model's metadata says), yes, "
             "no");
+  add_activations(*command, a->options.activations);
   add_common(*command, a->common);
   command->callback([a, &exit_code] { exit_code = run(*a); });
 }

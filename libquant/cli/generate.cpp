@@ -15,6 +15,7 @@
 #include "libquant/cli/console.h"
 #include "libquant/io/json.h"
 #include "libquant/pipeline/chat_session.h"
+#include "libquant/pipeline/process_memory.h"
 
 namespace libquant::cli {
 namespace {
@@ -27,6 +28,7 @@ struct Arguments {
   std::optional<ChatFormat> format;
   bool no_chat = false;
   std::size_t context = 4096;
+  ModelOptions model_options{.activations = Activations::int8};
   SamplingOptions sampling;
 };
 
@@ -46,7 +48,35 @@ void print_speed(const Generation& g) {
                   g.stopped || interrupted() ? "" : ", cut at the limit"));
 }
 
-Json answer_json(const ChatSession::Answer& answer, ChatFormat format) {
+// How the weights are held; what had to be expanded is said in full.
+void print_weights(const Model& model) {
+  std::size_t matrices = 0, bytes = 0;
+  for (const WeightUse& use : model.weight_uses()) {
+    matrices += use.matrices;
+    bytes += use.bytes;
+    if (use.expanded())
+      say(fmt::format("[{} matrices of type {} expanded to {}: {} instead of {}]\n", use.matrices,
+                      use.stored, use.form == WeightUse::Form::f32 ? "fp32" : "8-bit codes",
+                      bytes_text(static_cast<double>(use.bytes)),
+                      bytes_text(static_cast<double>(use.stored_bytes))));
+  }
+  say(fmt::format("[{} matrices in {}, activations {}]\n", matrices,
+                  bytes_text(static_cast<double>(bytes)), to_string(model.options().activations)));
+}
+
+Json weights_json(const Model& model) {
+  Json::Array uses;
+  for (const WeightUse& use : model.weight_uses())
+    uses.push_back(Json::object({{"stored", use.stored},
+                                 {"form", to_string(use.form)},
+                                 {"expanded", use.expanded()},
+                                 {"matrices", use.matrices},
+                                 {"stored_bytes", use.stored_bytes},
+                                 {"bytes", use.bytes}}));
+  return Json(std::move(uses));
+}
+
+Json answer_json(const ChatSession::Answer& answer, ChatFormat format, const Model& model) {
   Json::Array ids;
   for (const auto id : answer.generation.tokens) ids.emplace_back(std::int64_t{id});
   const Generation& g = answer.generation;
@@ -54,12 +84,15 @@ Json answer_json(const ChatSession::Answer& answer, ChatFormat format) {
                        {"tokens", std::move(ids)},
                        {"stopped", g.stopped},
                        {"chat_format", to_string(format)},
+                       {"activations", to_string(model.options().activations)},
+                       {"weights", weights_json(model)},
+                       {"memory_bytes", anonymous_bytes()},
                        {"prompt_tokens", g.prompt_tokens},
                        {"prompt_seconds", g.prompt_seconds},
                        {"seconds", g.seconds}});
 }
 
-int answer_once(const Arguments& a, ChatSession& session, ChatFormat format,
+int answer_once(const Arguments& a, const Model& model, ChatSession& session, ChatFormat format,
                 const std::string& prompt) {
   const auto stream = a.common.json
                           ? ChatSession::OnText([](std::string_view) { return !interrupted(); })
@@ -67,7 +100,7 @@ int answer_once(const Arguments& a, ChatSession& session, ChatFormat format,
   const auto answer = format == ChatFormat::none ? session.complete(prompt, a.sampling, stream)
                                                  : session.say(prompt, a.sampling, stream);
   if (a.common.json) {
-    fmt::print("{}\n", answer_json(answer, format).dump(2));
+    fmt::print("{}\n", answer_json(answer, format, model).dump(2));
   } else {
     fmt::print("\n");
     std::fflush(stdout);
@@ -79,7 +112,7 @@ int answer_once(const Arguments& a, ChatSession& session, ChatFormat format,
   return interrupted() ? kInterrupted : kSuccess;
 }
 
-int converse(const Arguments& a, ChatSession& session, ChatFormat format) {
+int converse(const Arguments& a, const Model& model, ChatSession& session, ChatFormat format) {
   say("Type a message and press Enter; an empty line or Ctrl-D ends, Ctrl-C cuts an answer "
       "short.\n");
   for (std::string line;;) {
@@ -90,7 +123,7 @@ int converse(const Arguments& a, ChatSession& session, ChatFormat format) {
     }
     if (!std::getline(std::cin, line) || line.empty()) return kSuccess;
     try {
-      answer_once(a, session, format, line);
+      answer_once(a, model, session, format, line);
     } catch (const InvalidArgument& error) {
       say(fmt::format("[{}]\n", error.what()));  // a message that is too long, say
     }
@@ -128,12 +161,14 @@ int run(Arguments& a) {
           "--chat-format");
   const auto stops = declared_stops(*checkpoint);
   a.sampling.stop.insert(a.sampling.stop.end(), stops.begin(), stops.end());
-  const Model model(*checkpoint);
+  const Model model(*checkpoint, a.model_options);
+  if (!a.common.json) print_weights(model);
   ChatSession session(model, tokenizer, format, a.system, a.context);
-  if (!a.prompt && input_is_terminal() && !a.common.json) return converse(a, session, format);
+  if (!a.prompt && input_is_terminal() && !a.common.json)
+    return converse(a, model, session, format);
   const std::string prompt = a.prompt ? *a.prompt : read_input();
   require(!prompt.empty(), "the prompt is empty");
-  return answer_once(a, session, format, prompt);
+  return answer_once(a, model, session, format, prompt);
 }
 
 void add_sampling(CLI::App& command, Arguments& a) {
@@ -194,6 +229,7 @@ void add_generate(CLI::App& app, int& exit_code) {
   command->add_flag("--no-chat", a->no_chat, "continue the prompt as plain text")
       ->excludes(format)
       ->excludes(system);
+  add_activations(*command, a->model_options.activations);
   add_sampling(*command, *a);
   add_common(*command, a->common);
   command->callback([a, &exit_code] { exit_code = run(*a); });

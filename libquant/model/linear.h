@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "libquant/core/dtype.h"
@@ -33,6 +34,9 @@ class LinearLayer {
 
 /// W in fp32: what the quantizers and gradients work on.
 struct Linear final : LinearLayer {
+  Linear() = default;
+  Linear(Matrix w, std::vector<float> b) : weight(std::move(w)), bias(std::move(b)) {}
+
   Matrix weight;            ///< [outputs x inputs]
   std::vector<float> bias;  ///< empty or [outputs]
 

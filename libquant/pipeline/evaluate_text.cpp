@@ -51,6 +51,7 @@ TextEvalResult evaluate_with(const Protocol& protocol, const Model& model, const
   evaluated.bos = protocol.options.add_bos;
   evaluated.overlap = protocol.options.overlap;
   evaluated.unscored = protocol.options.unscored;
+  evaluated.activations = model.options().activations;
   evaluated.model_type = source.type_name();
   evaluated.text_tokens = protocol.tokens.size();
   evaluated.result = evaluate(model, reference, protocol.tokens, protocol.options, progress);
@@ -85,7 +86,7 @@ TextEvalResult evaluate_text(const Checkpoint& model, const Checkpoint* referenc
           "the model and its reference have different vocabularies");
   // Before the models are loaded, which takes longest.
   const Protocol protocol = prepare(model, options);
-  const Model loaded(model);
+  const Model loaded(model, {.activations = options.activations});
   std::optional<Model> other;
   if (reference != nullptr) other.emplace(*reference);
   TextEvalResult evaluated =
@@ -107,6 +108,7 @@ Json to_json(const TextEvalResult& evaluated) {
        {"reference_perplexity", number_or_null(r.reference_perplexity)},
        {"kl_divergence", number_or_null(r.kl_divergence)},
        {"top1_agreement", number_or_null(r.top1_agreement)},
+       {"activations", to_string(evaluated.activations)},
        {"model_type", evaluated.model_type},
        {"reference_type",
         evaluated.reference_type.empty() ? Json(nullptr) : Json(evaluated.reference_type)},

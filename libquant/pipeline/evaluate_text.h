@@ -31,16 +31,18 @@ struct TextEvalOptions {
   std::size_t unscored = 1;
   std::size_t max_tokens = 0;  ///< 0 = the whole text
   BosPolicy bos = BosPolicy::automatic;
+  Activations activations = Activations::exact;  ///< of the model; a reference is always exact
 };
 
 /// The result with everything that its protocol depends on.
 struct TextEvalResult {
   EvalResult result;
   std::size_t overlap = 0, unscored = 1;
-  bool bos = false;             ///< as used
-  std::size_t text_tokens = 0;  ///< of the whole text, before max_tokens
-  std::string model_type;       ///< most frequent stored type of the block matrices
-  std::string reference_type;   ///< empty without a reference
+  bool bos = false;                              ///< as used
+  std::size_t text_tokens = 0;                   ///< of the whole text, before max_tokens
+  Activations activations = Activations::exact;  ///< of the model
+  std::string model_type;      ///< most frequent stored type of the block matrices
+  std::string reference_type;  ///< empty without a reference
 };
 
 /// Loads the model (and the reference, if not null) into memory and evaluates it. Throws

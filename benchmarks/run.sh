@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Builds the kernel benchmarks and runs them, each kernel beside probes of the machine in the same process.
+#
+#   bash benchmarks/run.sh --quick          the table of goals, goal and figure a line; under five minutes
+#   bash benchmarks/run.sh                  the same, then a cut through all shapes, schemes and instruction sets
+#   bash benchmarks/run.sh ARGUMENTS...     kernel_benchmark with these arguments: names, --list, --filter, --help
+#
+# Leaves build/bench/quick.json and full.json, which benchmarks/roofline.py draws. LIBQUANT_PEERS names the file that
+# benchmarks/peers/run.sh wrote, for the line that compares with another library. Exits with 1 where a goal is missed
+# or a kernel seems faster than a probe that bounds it (then the probe is wrong).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+case ${1:-} in
+  -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+esac
+
+bash cmake/install-packages.sh build bench
+export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1
+mkdir -p build
+{ cmake --preset bench && cmake --build --preset bench; } >build/bench.log 2>&1 || { tail -n 40 build/bench.log >&2; exit 1; }
+program=build/bench/benchmarks/kernel_benchmark
+
+if [ $# -gt 0 ] && [ "$1" != --quick ]; then exec "$program" "$@"; fi
+
+code=0
+"$program" --set quick --json build/bench/quick.json || code=1
+echo
+python3 benchmarks/goals.py build/bench/quick.json ${LIBQUANT_PEERS:+"$LIBQUANT_PEERS"} || code=1
+if [ $# = 0 ]; then
+  echo
+  "$program" --set full --json build/bench/full.json || code=1
+fi
+exit $code
