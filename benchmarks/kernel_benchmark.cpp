@@ -1,6 +1,6 @@
 // kernel_benchmark [NAME...] [--set SET] [--filter REGEX] [--list] [--list-peaks] [--json FILE]
 // How fast the kernels are, beside what the machine can do: see the section on benchmarks in
-// docs/kernels.md.
+// docs/benchmarks.md.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -53,8 +53,10 @@ void add_context(Runner& runner) {
 
 // Google Benchmark reads its own options from a command line.
 void initialize(const Arguments& a) {
-  std::vector<std::string> words{"kernel_benchmark", "--benchmark_filter=.",
-                                 "--benchmark_repetitions=" + std::to_string(a.repetitions)};
+  // Which it goes on to point into.
+  static std::vector<std::string> words;
+  words = {"kernel_benchmark", "--benchmark_filter=.",
+           "--benchmark_repetitions=" + std::to_string(a.repetitions)};
   if (!a.json.empty()) words.push_back("--benchmark_out=" + a.json);
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());

@@ -103,8 +103,12 @@ holds out "perplexity" "eval"
 expect 0 "eval as JSON" "$libquant" eval q/gguf/model.gguf --reference model --text text.txt --window 128 --max-tokens 1024 --json
 json 'r["scored_tokens"] == 1016 and r["perplexity"] > 1 and r["kl_divergence"] > 0 and r["bos"] is False' "eval"
 json '(r["window"], r["overlap"], r["unscored"]) == (128, 0, 1)' "eval tells its protocol"
+json 'r["activations"] == "exact"' "eval is exact unless told otherwise"
 expect 0 "eval with overlap" "$libquant" eval model --text text.txt --window 128 --overlap 64 --unscored 70 --max-tokens 1024 --json
 json 'r["windows"] == 15 and r["scored_tokens"] == 15 * 58' "eval with overlap"
+expect 0 "eval with int8 activations" "$libquant" eval q/gguf/model.gguf --text text.txt --window 128 --max-tokens 1024 --activations int8 --json
+json 'r["activations"] == "int8" and r["perplexity"] > 1' "eval with int8 activations"
+expect 2 "eval with unknown activations" "$libquant" eval model --text text.txt --activations int7
 expect 0 "eval without reference" "$libquant" eval model --text text.txt --window 128 --max-tokens 1024 --json
 json 'r["kl_divergence"] is None' "eval without reference"
 expect 2 "eval with an unknown BOS policy" "$libquant" eval model --text text.txt --bos maybe
@@ -112,6 +116,10 @@ expect 1 "eval with a BOS that the tokenizer lacks" "$libquant" eval model --tex
 
 expect 0 "generate" "$libquant" generate q/gptq --no-chat --prompt "abc" --max-tokens 5
 holds err "tokens/s" "generate tells its speed"
+holds err "activations int8" "generate tells how it computes"
+expect 0 "generate from codes" "$libquant" generate q/gptq --no-chat --prompt "abc" --max-tokens 5 --activations exact --json
+json 'r["activations"] == "exact" and any(w["form"] == "codes" for w in r["weights"])' "codes are not expanded"
+json 'not any(w["expanded"] for w in r["weights"])' "nothing is expanded"
 expect 0 "generate as JSON" "$libquant" generate model --prompt "abc" --max-tokens 5 --temperature 1 --seed 3 --json
 json 'len(r["tokens"]) <= 5 and r["chat_format"] == "none"' "generate"
 cp out first
