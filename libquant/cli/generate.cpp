@@ -86,7 +86,7 @@ Json answer_json(const ChatSession::Answer& answer, ChatFormat format, const Mod
                        {"chat_format", to_string(format)},
                        {"activations", to_string(model.options().activations)},
                        {"weights", weights_json(model)},
-                       {"memory_bytes", anonymous_bytes()},
+                       {"memory_bytes", static_cast<std::int64_t>(anonymous_bytes())},
                        {"prompt_tokens", g.prompt_tokens},
                        {"prompt_seconds", g.prompt_seconds},
                        {"seconds", g.seconds}});

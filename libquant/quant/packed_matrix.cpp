@@ -85,7 +85,7 @@ std::string_view to_string(Activations activations) noexcept {
 Activations activations_from(std::string_view name) {
   for (const Activations activations : {Activations::exact, Activations::int8})
     if (to_string(activations) == name) return activations;
-  fail("unknown activations '{}'; there are exact and int8", name);
+  fail<InvalidArgument>("unknown activations '{}'; there are exact and int8", name);
 }
 
 bool PackedMatrix::can_hold(const QuantizedMatrix& matrix) {
