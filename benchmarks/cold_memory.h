@@ -36,11 +36,12 @@ class ColdMemory {
 
 struct CacheReach {
   std::size_t bytes;            ///< memory that was read over and over
-  double gigabytes_per_second;  ///< on all kernel threads, median
+  double gigabytes_per_second;  ///< on all kernel threads, the best of several passes
 };
 
 /// Reads growing parts of `memory` over and over with its fastest pattern: where the rate falls to
-/// that of the whole memory, the caches end. Takes about a second.
+/// that of the whole memory, the caches end. Takes about a second. The best pass counts: others may
+/// have had to share.
 std::vector<CacheReach> measure_cache_reach(ColdMemory& memory);
 /// The largest size that is read at 1.25 times the rate of the largest, or 0: what this process has
 /// of the last-level cache. On a shared host that is far less than the processor says.

@@ -24,7 +24,9 @@ program=build/bench/benchmarks/kernel_benchmark
 if [ $# -gt 0 ] && [ "$1" != --quick ]; then exec "$program" "$@"; fi
 
 code=0
+rm -f build/bench/quick.json build/bench/full.json
 "$program" --set quick --json build/bench/quick.json || code=1
+[ -e build/bench/quick.json ] || exit 1
 echo
 python3 benchmarks/goals.py build/bench/quick.json ${LIBQUANT_PEERS:+"$LIBQUANT_PEERS"} || code=1
 if [ $# = 0 ]; then
