@@ -13,9 +13,9 @@ folder=$(cd "$1" && pwd)
 shift
 seconds=${LIBQUANT_PEER_SECONDS:-0.5}
 
-cmake --preset bench >/dev/null
-cmake --build --preset bench --target kernel_benchmark benchmark_probes >/dev/null
-cp build/bench/benchmarks/libbenchmark_probes.so "$folder/"
+cmake --preset kernel_bench >/dev/null
+cmake --build --preset kernel_bench --target kernel_benchmark benchmark_probes >/dev/null
+cp build/kernel_bench/benchmarks/libbenchmark_probes.so "$folder/"
 
 sources="benchmarks/peers/ggml_peer.cpp benchmarks/paired.cpp benchmarks/cold_memory.cpp benchmarks/compute_probes.cpp
   benchmarks/read_patterns.cpp kernels/threads.cpp kernels/fma_probe.cpp"
@@ -57,7 +57,7 @@ for peer in "$@"; do
   esac
 done
 
-ours="build/bench/benchmarks/kernel_benchmark --set quick --filter activations:automatic|/T:[0-9]+$ --seconds $seconds"
+ours="build/kernel_bench/benchmarks/kernel_benchmark --set quick --filter activations:automatic|/T:[0-9]+$ --seconds $seconds"
 : >"$folder/peers.jsonl"
 round=0
 for command in "${commands[@]}"; do
