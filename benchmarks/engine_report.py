@@ -22,7 +22,8 @@ def main(run: Path, strict: bool) -> int:
     missed = 0
     for case in json.loads((run / "kernels.json").read_text(encoding="utf-8"))["benchmarks"]:
         goal = GOALS[case["name"].split("/")[0]]
-        fraction = next(value for key, value in case.items() if key.startswith("fma") and key.endswith(":fraction"))
+        # Of all vector widths: the widest one's probe is the highest, so its fraction is the least.
+        fraction = min(value for key, value in case.items() if key.startswith("fma_f32") and key.endswith(":fraction"))
         missed += fraction < goal
         print(line.format(title(case["name"]), f">= {goal:.2f}", f"{fraction:.2f}", f"{case['GFLOPS_median']:.0f}",
                           "" if fraction >= goal else "missed"))
