@@ -37,10 +37,10 @@ check  clang                   # libFuzzer
 check  libclang-rt-dev         # run-time libraries of libFuzzer and the sanitizers
 check  clang-tidy-14           # one version, so that the findings are the same everywhere
 check  clang-format-14         # the same for the format
-slow   chromium                # opens the audit report, takes screenshots; Debian only
 slow   clang                   # ThreadSanitizer understands OpenMP only with clang's run time
 slow   libclang-rt-dev         # ThreadSanitizer's run time
 slow   libomp-dev              # clang's OpenMP with Archer, which tells ThreadSanitizer about barriers
+browser chromium               # opens the audit report in tests/slow; Debian has it as a package, Ubuntu as a snap only
 LIST
 }
 

@@ -4,6 +4,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+if ! command -v chromium >/dev/null && ! bash cmake/install-packages.sh browser; then
+  echo "SKIPPED: no chromium on this system"
+  [ -z "${CI:-}" ]
+  exit
+fi
+
 shots=build/report_screenshots
 rm -rf "$shots"
 mkdir -p "$shots"
