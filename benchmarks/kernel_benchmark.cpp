@@ -96,7 +96,8 @@ int run(Arguments& a) {
   benchmark::RunSpecifiedBenchmarks(&reporter);
   benchmark::Shutdown();
   for (const std::string& text : runner.impossible())
-    std::fprintf(stderr, "faster than possible, so the probe was wrong or disturbed: %s\n", text.c_str());
+    std::fprintf(stderr, "faster than possible, so the probe was wrong or disturbed: %s\n",
+                 text.c_str());
   return runner.impossible().empty() && !runner.failed() ? 0 : 1;
 }
 
