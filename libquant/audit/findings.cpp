@@ -43,7 +43,7 @@ class Writer {
             surely_above(excess) ? "New stereotyped answers appear"
             : surely_below(excess)
                 ? "Fewer stereotyped answers appear than sampling alone would show"
-                : "No more stereotyped answers appear than sampling alone would show",
+                : "It is not shown that more stereotyped answers appear than sampling alone gives",
             percent(all_.emergence.value), percent(all_.emergence_null.value), points(excess.value),
             interval_in_points(excess), excess.items));
   }
