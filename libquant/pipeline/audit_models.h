@@ -22,24 +22,13 @@ namespace libquant {
 /// Which items are scored, how, and what is written: the same for an audit and a sweep.
 struct AuditRequest {
   std::vector<std::filesystem::path> probes;  ///< files of probe sets
-  ProbeFormat probe_format = ProbeFormat::automatic;
-  std::size_t items = 0;   ///< stratified sample of the items; 0 = all
-  std::uint64_t seed = 1;  ///< of the sample, and of every resampling
-  /// Only items of this split; empty: all. Items whose templates shaped one of the models, which
-  /// its quantize_report.json tells, are an error (InvalidArgument).
-  std::optional<ProbeSplit> split;
-
-  /// `chat` is ignored: the next field decides.
+  std::size_t items = 0;                      ///< stratified sample of the items; 0 = all
+  std::uint64_t seed = 1;                     ///< of the sample, and of every resampling
+  /// Its member `chat` is ignored: the one of this struct decides.
   ScoringOptions scoring;
-  /// Prompts as a chat in this format; none = plain text as lm-evaluation-harness has it; empty =
-  /// the original's own chat format.
-  std::optional<ChatFormat> chat = ChatFormat::none;
   TextEvalOptions text;  ///< perplexity is measured where it names texts
 
-  /// Also ask as study 2605.15208 does: letters sampled as text in the original's chat format, its
-  /// five seeds, its parser, with common and with independent random numbers.
-  bool study = false;
-  StudyProtocol protocol;
+  StudyProtocol protocol;  ///< of `study`
 
   AuditOptions audit;           ///< its seeds are overwritten by `seed`
   std::size_t generations = 0;  ///< of the most changed items, how many both models answer freely
@@ -48,9 +37,20 @@ struct AuditRequest {
   /// Folder for report.json, report.html, items.jsonl, scores/NAME.jsonl and samples/NAME.jsonl;
   /// empty: nothing is written.
   std::filesystem::path output;
+  Json options;  ///< for the report's provenance: what the caller was told
+
+  ProbeFormat probe_format = ProbeFormat::automatic;
+  /// Only items of this split; empty: all. Items whose templates shaped one of the models, which
+  /// its quantize_report.json tells, are an error (InvalidArgument).
+  std::optional<ProbeSplit> split;
+  /// Prompts as a chat in this format; none = plain text as lm-evaluation-harness has it; empty =
+  /// the original's own chat format.
+  std::optional<ChatFormat> chat = ChatFormat::none;
+  /// Also ask as study 2605.15208 does: letters sampled as text in the original's chat format, its
+  /// five seeds, its parser, with common and with independent random numbers.
+  bool study = false;
   bool resume = false;     ///< keep the scores that an earlier, maybe unfinished, run left there
   bool overwrite = false;  ///< replace them
-  Json options;            ///< for the report's provenance: what the caller was told
 };
 
 /// An audit with everything that it was made from; `result` points into `items`.
