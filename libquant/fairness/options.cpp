@@ -14,6 +14,9 @@ struct Name {
   T value;
   std::string_view text;
 };
+// Clang 14 does not deduce an aggregate's arguments.
+template <typename T>
+Name(T, const char*) -> Name<T>;
 constexpr std::array kStatistics{Name{ProbeStatistic::sensitivity, "sensitivity"},
                                  Name{ProbeStatistic::second_moments, "second_moments"},
                                  Name{ProbeStatistic::pair_differences, "pair_differences"},

@@ -46,7 +46,7 @@ inline void rms_norm(std::size_t rows, std::size_t cols, const float* x, const f
     const double mean = sum_of_squares(cols, x) / static_cast<double>(cols);
     const F32 scale = F32::broadcast(
         static_cast<float>(1.0 / __builtin_sqrt(mean + static_cast<double>(epsilon))));
-    by_vectors(cols, [=](std::size_t i, auto load, auto store) noexcept {
+    by_vectors(cols, [x, weight, y, scale](std::size_t i, auto load, auto store) noexcept {
       store(load(x + i) * scale * load(weight + i), y + i);
     });
   }

@@ -27,11 +27,15 @@ struct Ahead {
 template <int kBits, bool kExpanded>
 struct LaneMultiplier {
   using D = Dot<kBits>;
-  static constexpr std::size_t kBlockBytes = kLineBytes * (kExpanded ? 8 : kBits);
+  static constexpr int width() noexcept {
+    if constexpr (kExpanded) return 8;
+    return kBits;
+  }
+  static constexpr std::size_t kBlockBytes = kLineBytes * width();
 
   template <int kStep>
   static LIBQUANT_INLINE Bytes at(const std::uint8_t* block) noexcept {
-    const Bytes codes = codes_at < kExpanded ? 8 : kBits, kStep > (block);
+    const Bytes codes = codes_at<width(), kStep>(block);
     if constexpr (kBits == 8 && D::kBias != 0) return codes ^ Bytes::fill(D::kBias);
     return codes;
   }

@@ -116,7 +116,7 @@ TEST_CASE("what prompts share is computed once, and counted once", "[model]") {
   model.score_trees(trees, &cost);
   CHECK(cost.tokens == 20 + 3 * 10);
   CHECK(cost.scored_rows == 3);  // three letters after one state
-  CHECK(cost.attended == 20 * 21 / 2 + 3 * (10 * 20 + 10 * 11 / 2));
+  CHECK(cost.attended == 210 + 3 * (10 * 20 + 55));
   // By hand: all linear layers per token, two products per attended pair, the head per row.
   const double hidden = 32, heads = 32, kv = 16, inner = 48;
   REQUIRE(config.hidden_size == 32);
