@@ -14,7 +14,7 @@ command=("$libquant" quantize "$model" --calibration examples/calibration/*.txt 
   --group-size 64 --clip-steps 4 --dense-type f16 --format compressed-tensors --format gguf --progress)
 # Reports hold timings; all other files must be the same.
 hashes() { (cd "$1" && find . -type f ! -name quantize_report.json -print0 | sort -z | xargs -0 sha256sum); }
-phases=(starting checking attention quantizing MLP writing)
+phases=(starting checking attention quantizing MLP writing verifying)
 # A line of progress, reduced to one of the phases.
 phase_of() {
   case $1 in
@@ -22,6 +22,7 @@ phase_of() {
     *attention* | *"inputs of"*) phase=attention ;;
     *MLP*) phase=MLP ;;
     *writing*) phase=writing ;;
+    *verifying*) phase=verifying ;;
     *checking*) phase=checking ;;
     *) phase=starting ;; # nothing is printed yet: model, calibration text, probe
   esac
