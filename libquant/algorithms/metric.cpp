@@ -17,7 +17,11 @@ constexpr double kFirstFloor = 1e-6;
 /// Ridges of the damping ladder, as fractions of the mean of the diagonal.
 std::vector<double> ladder(double damping, double max_over_mean) {
   std::vector<double> steps{damping};
-  for (double next = std::max(2 * damping, kFirstStep); next < 1; next *= 2) steps.push_back(next);
+  double next = std::max(2 * damping, kFirstStep);
+  while (next < 1) {
+    steps.push_back(next);
+    next *= 2;
+  }
   const double highest = steps.back();
   for (int k = 0; k < kFloorSteps; ++k)
     steps.push_back(highest + kFirstFloor * std::pow(10.0, k) * max_over_mean);
