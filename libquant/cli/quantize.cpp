@@ -10,6 +10,7 @@
 
 #include "libquant/checkpoint/checkpoint.h"
 #include "libquant/cli/arguments.h"
+#include "libquant/cli/calibration_arguments.h"
 #include "libquant/cli/commands.h"
 #include "libquant/cli/console.h"
 #include "libquant/cli/fairness_arguments.h"
@@ -64,24 +65,6 @@ void add_grid(CLI::App& command, Arguments& a) {
       ->check(CLI::PositiveNumber);
   command.add_flag("--clip-weighted,!--no-clip-weighted", a.clip_weighted,
                    "weight that error by the calibration's second moments (default for gptq)");
-}
-
-void add_calibration(CLI::App& command, Arguments& a) {
-  CalibrationOptions& calibration = a.options.calibration;
-  command
-      .add_option("--calibration", calibration.texts,
-                  "plain text files like what the model will read")
-      ->check(CLI::ExistingFile)
-      ->type_name("FILE...");
-  command.add_option("--windows", calibration.windows, "pieces of text to calibrate on")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command.add_option("--window", calibration.window, "tokens in each")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command
-      .add_option("--seed", calibration.seed, "0: pieces evenly spread; else drawn with this seed")
-      ->capture_default_str();
 }
 
 void add_layers(CLI::App& command, Arguments& a) {
@@ -202,7 +185,11 @@ void add_quantize(CLI::App& app, int& exit_code) {
       ->type_name("MODEL");
   add_output(*command, *a);
   add_grid(*command, *a);
-  add_calibration(*command, *a);
+  add_calibration(*command, a->options.calibration);
+  command
+      ->add_option("--seed", a->options.calibration.seed,
+                   "0: pieces evenly spread; else drawn with this seed")
+      ->capture_default_str();
   add_layers(*command, *a);
   add_fairness(*command, a->options.fairness);
   add_common(*command, a->common);

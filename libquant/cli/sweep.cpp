@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "libquant/cli/audit_arguments.h"
+#include "libquant/cli/calibration_arguments.h"
 #include "libquant/cli/commands.h"
 #include "libquant/cli/console.h"
 #include "libquant/cli/override.h"
@@ -18,7 +19,6 @@ struct Arguments : AuditArguments {
 
 void add_levels(CLI::App& command, SweepRequest& sweep) {
   LayerOptions& layer = sweep.quantize.layer;
-  CalibrationOptions& calibration = sweep.quantize.calibration;
   command.add_option("--bits", sweep.bits, "widths to quantize to")
       ->check(CLI::IsMember({2, 3, 4, 5, 6, 8}))
       ->capture_default_str()
@@ -31,17 +31,7 @@ void add_levels(CLI::App& command, SweepRequest& sweep) {
   add_named(command, "--zero", layer.scheme.zero, zero_kind_from,
             "symmetric, asymmetric (integer zero point) or minimum (default: float minimum, the "
             "study's grid)");
-  command
-      .add_option("--calibration", calibration.texts,
-                  "plain text files like what the model will read; needed for gptq")
-      ->check(CLI::ExistingFile)
-      ->type_name("FILE...");
-  command.add_option("--windows", calibration.windows, "pieces of text to calibrate on")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command.add_option("--window", calibration.window, "tokens in each")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_calibration(command, sweep.quantize.calibration);
 }
 
 int run(Arguments& a) {
