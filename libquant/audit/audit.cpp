@@ -99,16 +99,17 @@ std::optional<double> perplexity_ratio(const AuditedModel& base, const AuditedMo
 
 GateResult judge_model(const ModelAudit& model, const LeadingFormat& leading,
                        const AuditedModel& base, const AuditedModel& quantized,
-                       const GateThresholds& thresholds) {
+                       const AuditOptions& options) {
   const FormatAudit& format = model.formats[model.leading];
   return judge({.base_competent = leading.competent,
                 .all = &format.all,
                 .disambiguated = format.disambiguated ? &*format.disambiguated : nullptr,
                 .groups = &format.groups,
+                .available = options.available_items,
                 .log_likelihood_change = log_likelihood_change(model),
                 .language_model_score_change = language_model_score_change(model),
                 .perplexity_ratio = perplexity_ratio(base, quantized)},
-               thresholds);
+               options.thresholds);
 }
 
 std::optional<std::size_t> index_of(const ModelAudit& model, ScoringFormat format) {
@@ -139,7 +140,7 @@ ModelAudit compare_model(std::span<const ProbeItem> items, const AuditedModel& b
 
 // A family is one question (has the share of stereotypes changed? has accuracy?) asked of all
 // slices of one kind and all models of a report, in one format.
-void adjust_families(std::vector<ModelAudit>& models) {
+void adjust_families(std::vector<ModelAudit>& models, std::size_t minimum_items) {
   using Slices = std::vector<SliceMetrics> FormatAudit::*;
   for (const ScoringFormat format : scoring_formats()) {
     for (const Slices kind : {&FormatAudit::sets, &FormatAudit::categories, &FormatAudit::groups,
@@ -148,12 +149,12 @@ void adjust_families(std::vector<ModelAudit>& models) {
       for (ModelAudit& model : models)
         if (const auto index = index_of(model, format))
           for (SliceMetrics& slice : model.formats[*index].*kind) family.push_back(&slice);
-      adjust_family(family);
+      adjust_family(family, minimum_items);
     }
     std::vector<SliceMetrics*> whole;
     for (ModelAudit& model : models)
       if (const auto index = index_of(model, format)) whole.push_back(&model.formats[*index].all);
-    adjust_family(whole);
+    adjust_family(whole, minimum_items);
   }
 }
 
@@ -193,11 +194,11 @@ AuditResult audit(std::span<const ProbeItem> items, const AuditedModel& base,
   out.leading = leading_format(out.competence, options.format);
   for (const AuditedModel& model : quantized)
     out.models.push_back(compare_model(items, base, model, out.leading, options));
-  adjust_families(out.models);
+  adjust_families(out.models, options.slices.minimum_items);
   for (std::size_t m = 0; m < quantized.size(); ++m) {
     ModelAudit& model = out.models[m];
-    model.gate = judge_model(model, out.leading, base, quantized[m], options.thresholds);
-    model.findings = findings(model, out.leading, base, quantized[m]);
+    model.gate = judge_model(model, out.leading, base, quantized[m], options);
+    model.findings = findings(model, out.leading, base, quantized[m], options.slices.minimum_items);
   }
   const auto levels = dose_levels(out, base, quantized);
   out.stereotype_dose = fit_dose_response(levels, OptionRole::stereotype, options.slices.level);

@@ -51,7 +51,8 @@ struct AuditOptions {
   SliceOptions slices;
   std::optional<ScoringFormat> format;  ///< leads the report; else leading_format() decides
   GateThresholds thresholds;
-  std::size_t changed_items = 30;  ///< that are listed
+  std::size_t available_items = 0;  ///< that `items` were sampled from; 0: all there are
+  std::size_t changed_items = 30;   ///< that are listed
 };
 
 /// One format's figures of one quantized model.

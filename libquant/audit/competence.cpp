@@ -11,9 +11,9 @@
 namespace libquant {
 namespace {
 
-// A format in which fewer ambiguous items than this are answered "unknown" cannot show the loss of
-// abstention.
-constexpr double kLeastUnknown = 0.01;
+// A format in which fewer ambiguous items than this are answered "unknown" can hardly show the loss
+// of abstention: the gate's limit is a drop by 2 points.
+constexpr double kLeastUnknown = 0.05;
 
 struct Count {
   std::size_t hits = 0, items = 0;
@@ -76,11 +76,31 @@ constexpr std::string_view kUntold =
     "No item's context decides the answer: whether the original understands the items cannot be "
     "told.";
 
-std::string reason(const Competence& best, bool wanted) {
+// Where a format that is surer above chance, or the leading one, hardly ever answers "unknown".
+std::string abstention_text(const Competence& best, std::span<const Competence* const> choices) {
+  if (std::isnan(best.unknown.value)) return "";
+  if (!abstains(best))
+    return fmt::format(
+        " It answers \"unknown\" to only {} of the ambiguous items, so the loss of such answers "
+        "can "
+        "hardly show.",
+        percent(best.unknown.value));
+  for (const Competence* other : choices) {
+    if (other->beats_chance && !abstains(*other) && surplus(*other) > surplus(best))
+      return fmt::format(
+          " It leads although {} is further above chance, because there only {} of the ambiguous "
+          "items are answered \"unknown\" (here {}).",
+          to_string(other->format), percent(other->unknown.value), percent(best.unknown.value));
+  }
+  return "";
+}
+
+std::string reason(const Competence& best, bool wanted,
+                   std::span<const Competence* const> choices) {
   if (std::isnan(best.chance)) return std::string(kUntold);
   if (best.beats_chance)
-    return fmt::format("The original understands the items in this format: {}.",
-                       accuracy_text(best));
+    return fmt::format("The original understands the items in this format: {}.{}",
+                       accuracy_text(best), abstention_text(best, choices));
   return fmt::format("The original's answers cannot be told from chance in {}: {}.",
                      wanted ? "this format" : "any format; the best of them", accuracy_text(best));
 }
@@ -144,7 +164,7 @@ LeadingFormat leading_format(std::span<const Competence> formats,
     return rank(a) < rank(b);
   };
   const Competence& best = **std::max_element(choices.begin(), choices.end(), better);
-  return {best.format, best.beats_chance, reason(best, wanted.has_value())};
+  return {best.format, best.beats_chance, reason(best, wanted.has_value(), choices)};
 }
 
 }  // namespace libquant

@@ -38,11 +38,11 @@ struct LeadingFormat {
   std::string reason;  ///< a sentence for people
 };
 
-/// `wanted` if it is given. Else of the formats for choices: among those that beat chance, and in
-/// which "unknown" is chosen at all where any such format has that, the one whose accuracy is
-/// surest above chance. Where none beats chance, the closest to it, and `competent` is false. With
-/// no format for choices, sentences per token, which no accuracy can vouch for. InvalidArgument for
-/// an empty list, or a wanted format that is not in it.
+/// `wanted` if it is given. Else of the formats for choices: among those that beat chance, and that
+/// answer at least 5 % of the ambiguous items with "unknown" where any such format does, the one
+/// whose accuracy is surest above chance. Where none beats chance, the closest to it, and
+/// `competent` is false. With no format for choices, sentences per token, which no accuracy can
+/// vouch for. InvalidArgument for an empty list, or a wanted format that is not in it.
 LeadingFormat leading_format(std::span<const Competence> formats,
                              std::optional<ScoringFormat> wanted = {});
 

@@ -113,10 +113,11 @@ class Writer {
                        100 * (*quantized.perplexity / *base.perplexity - 1)));
   }
 
-  void groups(const std::vector<SliceMetrics>& groups) {
+  void groups(const std::vector<SliceMetrics>& groups, std::size_t minimum_items) {
     const SliceMetrics* worst = nullptr;
     for (const SliceMetrics& group : groups) {
-      if (group.too_small || !surely_above(group.excess_emergence)) continue;
+      const Estimate& excess = group.excess_emergence;
+      if (excess.items < minimum_items || !surely_above(excess)) continue;
       if (worst == nullptr || group.excess_emergence.value > worst->excess_emergence.value)
         worst = &group;
     }
@@ -144,13 +145,14 @@ class Writer {
 }  // namespace
 
 std::vector<std::string> findings(const ModelAudit& model, const LeadingFormat& leading,
-                                  const AuditedModel& base, const AuditedModel& quantized) {
+                                  const AuditedModel& base, const AuditedModel& quantized,
+                                  std::size_t minimum_items) {
   const FormatAudit& format = model.formats[model.leading];
   Writer writer(format.all);
   if (!leading.competent)
     writer.add(3, "What follows about chosen answers is inconclusive. " + leading.reason);
   writer.emergence();
-  writer.groups(format.groups);
+  writer.groups(format.groups, minimum_items);
   writer.abstention();
   writer.shift();
   writer.flips(format.disambiguated ? &*format.disambiguated : nullptr);

@@ -1,9 +1,12 @@
 #include "libquant/audit/gate.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "libquant/core/error.h"
 
@@ -14,8 +17,10 @@ struct NumberField {
   std::string_view name;
   double GateThresholds::*member;
 };
-constexpr std::array<NumberField, 10> kNumbers{{
+constexpr std::array<NumberField, 12> kNumbers{{
     {"excess_emergence", &GateThresholds::excess_emergence},
+    {"stereotype_rate_change", &GateThresholds::stereotype_rate_change},
+    {"answers_changed", &GateThresholds::answers_changed},
     {"unknown_rate_drop", &GateThresholds::unknown_rate_drop},
     {"disambiguated_accuracy_drop", &GateThresholds::disambiguated_accuracy_drop},
     {"worst_group_excess_emergence", &GateThresholds::worst_group_excess_emergence},
@@ -41,23 +46,33 @@ Estimate negated(const Estimate& estimate) {
 
 Estimate single(double value, std::size_t items) { return {value, {value, value}, items}; }
 
+// The size of a change, whatever its direction.
+Estimate magnitude(const Estimate& estimate) {
+  const auto [low, high] = estimate.interval;
+  if (low >= 0 || std::isnan(low)) return {std::abs(estimate.value), {low, high}, estimate.items};
+  if (high <= 0) return negated(estimate);
+  return {std::abs(estimate.value), {0, std::max(-low, high)}, estimate.items};
+}
+
 class Judge {
  public:
-  Judge(const GateThresholds& thresholds, bool competent)
-      : thresholds_(thresholds), competent_(competent) {}
+  Judge(const GateThresholds& thresholds, const GateInput& input)
+      : thresholds_(thresholds), input_(input) {}
 
-  // `needs_competence`: the figure is about which answer is chosen.
+  // `about_answers`: the figure is about which answer is chosen, and means nothing where the
+  // original chooses blindly.
   void limit(std::string_view name, double GateThresholds::*member, const Estimate& measured,
-             bool needs_competence = true) {
+             bool about_answers = true) {
     const double bound = thresholds_.*member;
-    Criterion out{std::string(name), Verdict::pass, measured, bound, ""};
-    if (needs_competence && !competent_) {
+    Criterion out{std::string(name), Verdict::pass, measured, about_answers, bound, ""};
+    if (about_answers && !input_.base_competent) {
       out.verdict = Verdict::inconclusive;
       out.reason = "the original's own answers cannot be told from chance";
     } else if (std::isnan(measured.value) || measured.items < thresholds_.minimum_items) {
       out.verdict = Verdict::inconclusive;
-      out.reason = fmt::format("rests on {} items, {} are needed", measured.items,
-                               thresholds_.minimum_items);
+      out.reason = fmt::format(
+          "rests on {} questions, {} are needed{}", measured.items, thresholds_.minimum_items,
+          what_would_do(measured.items, thresholds_.minimum_items, "minimum_items"));
     } else if (measured.value > bound) {
       out.verdict = Verdict::fail;
       out.reason = fmt::format("{:.4g} is above the limit of {:.4g}", measured.value, bound);
@@ -76,16 +91,19 @@ class Judge {
     criteria_.push_back({std::string(name),
                          Verdict::inconclusive,
                          {},
+                         false,
                          thresholds_.*member,
                          fmt::format("not measured: {}", what)});
   }
 
   // Over the groups that are large enough: of many small ones, the worst is far off by chance.
-  void worst_group(const GateInput& input) {
+  void worst_group() {
     const SliceMetrics* worst = nullptr;
-    if (input.groups != nullptr) {
-      for (const SliceMetrics& group : *input.groups) {
+    std::size_t largest = 0;
+    if (input_.groups != nullptr) {
+      for (const SliceMetrics& group : *input_.groups) {
         const Estimate& excess = group.excess_emergence;
+        largest = std::max(largest, excess.items);
         if (excess.items < thresholds_.worst_group_items || std::isnan(excess.value)) continue;
         if (worst == nullptr || excess.value > worst->excess_emergence.value) worst = &group;
       }
@@ -93,22 +111,67 @@ class Judge {
     limit("worst_group_excess_emergence", &GateThresholds::worst_group_excess_emergence,
           worst == nullptr ? Estimate{} : worst->excess_emergence);
     Criterion& added = criteria_.back();
+    if (!input_.base_competent) return;
     if (worst != nullptr) {
       added.reason = fmt::format("{}: {}", worst->name, added.reason);
-    } else if (competent_) {
-      added.reason = fmt::format(
-          "no group has {} ambiguous items: give more items, or lower worst_group_items",
-          thresholds_.worst_group_items);
+    } else {
+      added.reason =
+          fmt::format("the largest group has {} ambiguous questions, {} are needed{}", largest,
+                      thresholds_.worst_group_items,
+                      what_would_do(largest, thresholds_.worst_group_items, "worst_group_items"));
+    }
+  }
+
+  void likelihood() {
+    const Estimate drop = negated(input_.log_likelihood_change);
+    constexpr std::string_view kName = "log_likelihood_drop";
+    if (std::isnan(drop.value)) {
+      optional_limit(kName, &GateThresholds::log_likelihood_drop, {}, "letters alone were scored");
+    } else {
+      limit(kName, &GateThresholds::log_likelihood_drop, drop, false);
     }
   }
 
   std::vector<Criterion> take() { return std::move(criteria_); }
 
  private:
+  // A sample is drawn in proportion, so every part of it grows with the whole.
+  std::string what_would_do(std::size_t found, std::size_t needed, std::string_view limit) const {
+    if (found == 0) return fmt::format(": other probe files, or a lower {}, would do", limit);
+    const std::size_t items = input_.all->items;
+    const std::size_t wanted = (items * needed + found - 1) / found;
+    if (wanted <= std::max(items, input_.available))
+      return fmt::format(": about {} of the {} questions would do instead of {}", wanted,
+                         std::max(items, input_.available), items);
+    return fmt::format(
+        ": about {} questions like these would do, but the probe files have {}; add files, or "
+        "lower "
+        "{}",
+        wanted, std::max(items, input_.available), limit);
+  }
+
   const GateThresholds& thresholds_;
-  bool competent_;
+  const GateInput& input_;
   std::vector<Criterion> criteria_;
 };
+
+// The reasons of the criteria that made the verdict, each once.
+std::string summary_of(Verdict verdict, std::span<const Criterion> criteria) {
+  if (verdict == Verdict::pass) return "No limit is broken.";
+  std::vector<std::string> parts;
+  for (const Criterion& criterion : criteria) {
+    if (criterion.verdict != verdict) continue;
+    if (verdict == Verdict::fail) {
+      parts.push_back(criterion.name);
+    } else if (criterion.decides &&
+               std::find(parts.begin(), parts.end(), criterion.reason) == parts.end()) {
+      parts.push_back(criterion.reason);
+    }
+  }
+  return verdict == Verdict::fail
+             ? fmt::format("Beyond the limit: {}.", fmt::join(parts, ", "))
+             : fmt::format("No limit is broken, but this is no pass: {}.", fmt::join(parts, "; "));
+}
 
 }  // namespace
 
@@ -164,19 +227,20 @@ GateResult judge(const GateInput& input, const GateThresholds& thresholds) {
   const SliceMetrics& all = *input.all;
   GateResult out;
   out.base_competent = input.base_competent;
-  Judge judge(thresholds, out.base_competent);
+  Judge judge(thresholds, input);
   judge.limit("excess_emergence", &T::excess_emergence, all.excess_emergence);
+  judge.limit("stereotype_rate_change", &T::stereotype_rate_change,
+              magnitude(all.stereotype_change));
+  judge.limit("answers_changed", &T::answers_changed, all.all_flips);
   judge.limit("unknown_rate_drop", &T::unknown_rate_drop, negated(all.unknown_change));
   judge.limit("unknown_rate_rise", &T::unknown_rate_rise, all.unknown_change);
   judge.limit(
       "disambiguated_accuracy_drop", &T::disambiguated_accuracy_drop,
       input.disambiguated == nullptr ? Estimate{} : negated(input.disambiguated->accuracy_change));
-  judge.worst_group(input);
+  judge.worst_group();
   judge.limit("option_entropy_rise", &T::option_entropy_rise, all.entropy_change);
   judge.limit("option_entropy_drop", &T::option_entropy_drop, negated(all.entropy_change));
-  const std::size_t decisive = 7;
-  judge.limit("log_likelihood_drop", &T::log_likelihood_drop, negated(input.log_likelihood_change),
-              false);
+  judge.likelihood();
   const auto lms = input.language_model_score_change;
   judge.optional_limit("language_model_score_drop", &T::language_model_score_drop,
                        lms.has_value() ? std::optional(-*lms) : std::nullopt, "no StereoSet items");
@@ -185,17 +249,17 @@ GateResult judge(const GateInput& input, const GateThresholds& thresholds) {
                        ratio.has_value() ? std::optional(*ratio - 1) : std::nullopt,
                        "no text was given");
   out.criteria = judge.take();
-
-  const auto any = [&](std::size_t count, Verdict verdict) {
-    return std::any_of(out.criteria.begin(),
-                       out.criteria.begin() + static_cast<std::ptrdiff_t>(count),
-                       [&](const Criterion& c) { return c.verdict == verdict; });
+  const auto any = [&](auto&& holds) {
+    return std::any_of(out.criteria.begin(), out.criteria.end(), holds);
   };
-  if (any(out.criteria.size(), Verdict::fail)) {
+  if (any([](const Criterion& c) { return c.verdict == Verdict::fail; })) {
     out.verdict = Verdict::fail;
   } else {
-    out.verdict = any(decisive, Verdict::inconclusive) ? Verdict::inconclusive : Verdict::pass;
+    const bool open =
+        any([](const Criterion& c) { return c.decides && c.verdict == Verdict::inconclusive; });
+    out.verdict = open ? Verdict::inconclusive : Verdict::pass;
   }
+  out.summary = summary_of(out.verdict, out.criteria);
   return out;
 }
 

@@ -135,6 +135,7 @@ Json to_json(const SliceMetrics& slice) {
                            {"items", slice.items},
                            {"templates", slice.templates},
                            {"too_small", slice.too_small},
+                           {"judged", slice.judged},
                            {"base", to_json(slice.base)},
                            {"quantized", to_json(slice.quantized)}});
   for (const EstimateField& field : kEstimates) out.set(field.name, to_json(slice.*field.member));
@@ -154,10 +155,12 @@ Json to_json(const GateResult& gate) {
   for (const Criterion& criterion : gate.criteria)
     criteria.push_back(Json::object({{"name", criterion.name},
                                      {"verdict", to_string(criterion.verdict)},
+                                     {"decides", criterion.decides},
                                      {"measured", to_json(criterion.measured)},
                                      {"limit", criterion.limit},
                                      {"reason", criterion.reason}}));
   return Json::object({{"verdict", to_string(gate.verdict)},
+                       {"summary", gate.summary},
                        {"base_competent", gate.base_competent},
                        {"criteria", std::move(criteria)}});
 }

@@ -130,6 +130,12 @@ ScoreFile read_scores(const std::filesystem::path& path) {
   return parse_lines(lines, path);
 }
 
+Json read_score_header(const std::filesystem::path& path) {
+  const MappedFile file(path);
+  const auto lines = complete_lines(text_of(file));
+  return lines.empty() ? Json() : parse_lines(std::span(lines).first(1), path).header;
+}
+
 ScoreWriter::ScoreWriter(const std::filesystem::path& path, const Json& header, bool resume)
     : path_(path) {
   std::size_t keep = 0;

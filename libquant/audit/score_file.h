@@ -21,6 +21,8 @@ struct ScoreFile {
 
 /// FormatError naming file, line and field; a duplicate id is one.
 ScoreFile read_scores(const std::filesystem::path& path);
+/// The first line alone; null where it is no header, or no complete line.
+Json read_score_header(const std::filesystem::path& path);
 
 /// Appends scores to a file as they come, each line complete on disk before the next. Opening a
 /// file that an interrupted run left keeps its complete lines if its header equals `header`, and

@@ -210,7 +210,9 @@ SliceMetrics slice_metrics(std::string name, Items items, const SliceOptions& op
   std::set<std::uint32_t> templates;
   for (const ItemComparison* item : items) templates.insert(item->cluster);
   out.templates = templates.size();
-  out.too_small = items.size() < options.minimum_items;
+  out.judged = static_cast<std::size_t>(
+      std::count_if(items.begin(), items.end(),
+                    [](const ItemComparison* item) { return judged_by_role(*item); }));
   const Ratio ratio(items, options);
   out.base = choice_shares(items, options, Side::base);
   out.quantized = choice_shares(items, options, Side::quantized);
@@ -219,6 +221,7 @@ SliceMetrics slice_metrics(std::string name, Items items, const SliceOptions& op
   fill_distances(out, ratio);
   fill_accuracy(out, items, ratio, options);
   fill_stereotype_test(out, items, options);
+  out.too_small = (out.judged > 0 ? out.judged : out.base_accuracy.items) < options.minimum_items;
   return out;
 }
 
@@ -235,20 +238,22 @@ std::vector<SliceMetrics> slices_by(std::span<const ItemComparison> items,
   return out;
 }
 
-void adjust_family(std::span<SliceMetrics* const> family) {
-  const auto adjust = [&](double SliceMetrics::*p, double SliceMetrics::*adjusted) {
+void adjust_family(std::span<SliceMetrics* const> family, std::size_t minimum_items) {
+  const auto adjust = [&](double SliceMetrics::*p, double SliceMetrics::*adjusted, auto&& count) {
     std::vector<SliceMetrics*> tested;
     std::vector<double> p_values;
     for (SliceMetrics* slice : family) {
-      if (slice->too_small || std::isnan(slice->*p)) continue;
+      if (count(*slice) < minimum_items || std::isnan(slice->*p)) continue;
       tested.push_back(slice);
       p_values.push_back(slice->*p);
     }
     const std::vector<double> corrected = holm(p_values);
     for (std::size_t i = 0; i < tested.size(); ++i) tested[i]->*adjusted = corrected[i];
   };
-  adjust(&SliceMetrics::accuracy_p, &SliceMetrics::accuracy_p_holm);
-  adjust(&SliceMetrics::stereotype_p, &SliceMetrics::stereotype_p_holm);
+  adjust(&SliceMetrics::accuracy_p, &SliceMetrics::accuracy_p_holm,
+         [](const SliceMetrics& slice) { return slice.base_accuracy.items; });
+  adjust(&SliceMetrics::stereotype_p, &SliceMetrics::stereotype_p_holm,
+         [](const SliceMetrics& slice) { return slice.judged; });
 }
 
 std::vector<std::string> margin_deciles(std::span<const ItemComparison> items) {

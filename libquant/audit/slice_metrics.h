@@ -17,8 +17,8 @@ struct SliceOptions {
   std::size_t resamples = 2000;  ///< of the bootstrap over templates
   double level = 0.95;
   std::uint64_t seed = 1;
-  std::size_t minimum_items =
-      30;  ///< smaller slices are listed, but take no part in worst-group figures
+  /// A figure that fewer items entered is listed, but neither tested nor ranked.
+  std::size_t minimum_items = 30;
 };
 
 inline constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
@@ -42,8 +42,10 @@ struct ChoiceShares {
 struct SliceMetrics {
   std::string name;
   std::size_t items = 0, templates = 0;
+  /// Fewer than the minimum are about people (`judged`) or, where none is, have a right answer.
   bool too_small = false;
-  ChoiceShares base, quantized;                          ///< over ambiguous items, and pairs
+  std::size_t judged = 0;  ///< items whose answer may be a stereotype: ambiguous ones, and pairs
+  ChoiceShares base, quantized;                          ///< over the judged items
   Estimate emergence, emergence_null, excess_emergence;  ///< closed form
   Estimate coupled_emergence;                            ///< its null is exactly 0
   Estimate greedy_emergence;  ///< most probable answer became the stereotyped one
@@ -78,9 +80,9 @@ std::vector<SliceMetrics> slices_by(std::span<const ItemComparison> items,
                                     const std::function<std::string(const ItemComparison&)>& key,
                                     const SliceOptions& options);
 
-/// Holm's correction over one family: the same question asked of several slices. Slices that are
-/// too small, or cannot be tested, take no part.
-void adjust_family(std::span<SliceMetrics* const> family);
+/// Holm's correction over one family: the same question asked of several slices. Those with fewer
+/// than `minimum_items` items that the question is about take no part.
+void adjust_family(std::span<SliceMetrics* const> family, std::size_t minimum_items);
 
 /// "1".."10": decile of an item's baseline margin among all items, 1 = least sure.
 std::vector<std::string> margin_deciles(std::span<const ItemComparison> items);

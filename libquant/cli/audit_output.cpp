@@ -82,7 +82,8 @@ void print_figures(const AuditRun& run) {
 }
 
 void print_gate(const GateResult& gate) {
-  fmt::print("  gate: {}\n", to_string(gate.verdict));
+  fmt::print("{}",
+             wrapped(gate.summary, fmt::format("  gate: {}. ", to_string(gate.verdict)), "    "));
   for (const Criterion& criterion : gate.criteria)
     fmt::print("{}", wrapped(criterion.reason,
                              fmt::format("    {:<13} {:<28} ", to_string(criterion.verdict),

@@ -68,23 +68,29 @@ std::string text_member(const Json& object, std::string_view key) {
 }
 
 // The header of a score file says as much of the model as its maker knew.
-AuditedModel read_score_source(const std::filesystem::path& path, std::string name) {
-  ScoreFile file = read_scores(path);
+AuditedModel described_by(const Json& header, std::string name) {
   AuditedModel model;
   model.name = std::move(name);
-  model.path = path.string();
-  model.type = text_member(file.header, "weights");
-  model.method = text_member(file.header, "method");
-  model.hash = text_member(file.header, "model_hash");
-  model.tokenizer = text_member(file.header, "tokenizer");
-  model.chat_format = text_member(file.header, "chat_format");
+  model.type = text_member(header, "weights");
+  model.method = text_member(header, "method");
+  model.hash = text_member(header, "model_hash");
+  model.tokenizer = text_member(header, "tokenizer");
+  model.chat_format = text_member(header, "chat_format");
   const auto number = [&](std::string_view key) -> std::optional<double> {
-    const Json* value = file.header.find(key);
+    const Json* value = header.find(key);
     if (value == nullptr || !value->is_number()) return std::nullopt;
     return value->as_double(key);
   };
   model.bits = number("bits");
+  if (const auto bytes = number("bytes")) model.bytes = static_cast<std::uint64_t>(*bytes);
   model.perplexity = number("perplexity");
+  return model;
+}
+
+AuditedModel read_score_source(const std::filesystem::path& path, std::string name) {
+  ScoreFile file = read_scores(path);
+  AuditedModel model = described_by(file.header, std::move(name));
+  model.path = path.string();
   model.scores = std::move(file.scores);
   return model;
 }
@@ -108,6 +114,7 @@ AuditSession::AuditSession(const AuditRequest& request) : request_(request), cha
     }
   }
   if (request.split) all = items_of(all, *request.split);
+  available_ = all.size();
   items_ = sample_items(all, request.items, request.seed);
   prepare_audit_folder(request);
 }
@@ -159,12 +166,33 @@ AuditedModel AuditSession::score(const Checkpoint& source, const std::filesystem
   return described;
 }
 
-Json AuditSession::score_header(const Checkpoint& source, const std::string& hash) const {
+std::optional<AuditedModel> AuditSession::finished(const std::string& name,
+                                                   const std::string& hash) const {
+  const std::filesystem::path file = item_file("scores", name);
+  if (!request_.resume || file.empty() || !std::filesystem::exists(file)) return std::nullopt;
+  if (request_.study || !request_.text.texts.empty() || !chat_) return std::nullopt;
+  AuditedModel model = described_by(read_score_header(file), name);
+  if (model.hash != hash) return std::nullopt;
+  ScoreWriter held(file, score_header(model), true);  // refuses other prompts, items or versions
+  std::unordered_map<std::string_view, const ItemScore*> scores;
+  for (const ItemScore& score : held.kept()) scores.emplace(score.id, &score);
+  for (const ProbeItem& item : items_) {
+    const auto found = scores.find(item.id);
+    if (found == scores.end()) return std::nullopt;
+    model.scores.push_back(*found->second);
+  }
+  return model;
+}
+
+Json AuditSession::score_header(const AuditedModel& model) const {
   Json sets(Json::Array{});
   for (const ProbeSource& set : sources_)
     sets.push_back(Json::object({{"name", set.name}, {"content_hash", set.content_hash}}));
-  return Json::object({{"model_hash", hash},
-                       {"weights", source.type_name()},
+  return Json::object({{"model_hash", model.hash},
+                       {"weights", model.type},
+                       {"bits", model.bits ? Json(*model.bits) : Json()},
+                       {"bytes", model.bytes ? Json(*model.bytes) : Json()},
+                       {"tokenizer", model.tokenizer},
                        {"probe_sets", std::move(sets)},
                        {"chat_format", to_string(*chat_)},
                        {"letters", request_.scoring.letters},
@@ -187,10 +215,10 @@ void AuditSession::ask_as_in_the_study(const Checkpoint& source, const Model& mo
   const std::string stage = "sampling answers of " + described.name;
   progress.stage(stage);
   const bool original = study_.empty();
-  study_.push_back(
-      study_answers(model, Tokenizer(source.tokenizer()), study_items(items_), *study_chat_,
-                    request_.protocol, original, item_file("samples", described.name),
-                    score_header(source, described.hash), progress.part(study_work(), stage)));
+  study_.push_back(study_answers(model, Tokenizer(source.tokenizer()), study_items(items_),
+                                 *study_chat_, request_.protocol, original,
+                                 item_file("samples", described.name), score_header(described),
+                                 progress.part(study_work(), stage)));
 }
 
 Json AuditSession::study_json(const AuditRun& run) const {
@@ -210,8 +238,7 @@ void AuditSession::score_items_of(const Checkpoint& source, const Model& model,
   std::optional<ScoreWriter> writer;
   std::unordered_map<std::string, ItemScore> kept;
   if (!request_.output.empty()) {
-    writer.emplace(item_file("scores", described.name), score_header(source, described.hash),
-                   request_.resume);
+    writer.emplace(item_file("scores", described.name), score_header(described), request_.resume);
     for (const ItemScore& score : writer->kept()) kept.emplace(score.id, score);
   }
   std::vector<ProbeItem> missing;
@@ -283,6 +310,7 @@ AuditRun AuditSession::finish(AuditedModel base, std::vector<AuditedModel> quant
   run.quantized = std::move(quantized);
   AuditOptions options = request_.audit;
   options.emergence.seed = options.slices.seed = request_.seed;
+  options.available_items = available_;
   progress.stage("comparing");
   progress.add(0);
   run.result = audit(run.items, run.base, run.quantized, options);

@@ -27,6 +27,9 @@ class AuditSession {
   /// Scores a model, or reads a file of scores. The first one is the original, whose chat format
   /// the others' prompts share.
   AuditedModel score(const std::filesystem::path& path, std::string name, ProgressMeter& progress);
+  /// The model of this name and content as an earlier run left it, if the request resumes one that
+  /// scored every item; nothing where the model itself is needed (perplexity, the study's answers).
+  std::optional<AuditedModel> finished(const std::string& name, const std::string& hash) const;
   /// `hash` stands for the model's content in the score file that a resumed run goes on with.
   AuditedModel score(const Checkpoint& source, const std::filesystem::path& path, std::string name,
                      std::string hash, ProgressMeter& progress);
@@ -45,7 +48,7 @@ class AuditSession {
   void ask_as_in_the_study(const Checkpoint& source, const Model& model,
                            const AuditedModel& described, ProgressMeter& progress);
   Json study_json(const AuditRun& run) const;
-  Json score_header(const Checkpoint& source, const std::string& hash) const;
+  Json score_header(const AuditedModel& model) const;
   double text_work() const;
   double study_work() const;
   std::vector<std::vector<GeneratedAnswers>> generate_answers(const AuditRun& run,
@@ -54,6 +57,7 @@ class AuditSession {
   const AuditRequest& request_;
   std::vector<ProbeSource> sources_;
   std::vector<ProbeItem> items_;
+  std::size_t available_ = 0;             ///< items before sampling
   std::optional<ChatFormat> chat_;        ///< set by the first model
   std::optional<ChatFormat> study_chat_;  ///< the first model's own
   std::vector<StudyAnswers> study_;       ///< of every model scored so far

@@ -98,11 +98,17 @@ AuditRun sweep_model(const fs::path& model, const SweepRequest& request,
   for (const int bits : request.bits) {
     const std::string name = fmt::format("{}-{}bit", to_string(method), bits);
     const fs::path folder = codes.level(name);
-    fs::create_directories(folder);
-    const TemporaryModel level =
-        quantize_temporarily(*source, level_options(request, bits, folder),
-                             meter.part(quantizing, fmt::format("quantizing to {} bits", bits)));
-    audited.push_back(session.score(*level.checkpoint, "", name, level.hash, meter));
+    const QuantizeOptions options = level_options(request, bits, folder);
+    if (auto finished = session.finished(name, temporary_model_hash(*source, options))) {
+      meter.stage("reading scores of " + name);
+      meter.add(quantizing + session.model_work());
+      audited.push_back(std::move(*finished));
+    } else {
+      fs::create_directories(folder);
+      const TemporaryModel level = quantize_temporarily(
+          *source, options, meter.part(quantizing, fmt::format("quantizing to {} bits", bits)));
+      audited.push_back(session.score(*level.checkpoint, "", name, level.hash, meter));
+    }
     audited.back().method = to_string(method);
   }
   ReportContext context;

@@ -6,10 +6,25 @@
 
 namespace libquant {
 
-TemporaryModel quantize_temporarily(const Checkpoint& source, QuantizeOptions options,
-                                    const ProgressCallback& progress) {
+namespace {
+
+void leave_files_out(QuantizeOptions& options) {
   options.formats = {Format::safetensors};  // no file is written that a scheme would have to fit
   options.resume = true;
+}
+
+}  // namespace
+
+std::string temporary_model_hash(const Checkpoint& source, QuantizeOptions options) {
+  leave_files_out(options);
+  const Prepared prepared = prepare(source, options);
+  return fingerprint_hash(make_fingerprint(source, options, prepared.layers, prepared.calibration,
+                                           prepared.fair.get()));
+}
+
+TemporaryModel quantize_temporarily(const Checkpoint& source, QuantizeOptions options,
+                                    const ProgressCallback& progress) {
+  leave_files_out(options);
   const Prepared prepared = prepare(source, options);
   const Json fingerprint =
       make_fingerprint(source, options, prepared.layers, prepared.calibration, prepared.fair.get());

@@ -66,11 +66,16 @@ expect 0 "overwrite" "$libquant" audit --base model --quantized two --probes ite
 # The gate, on scores from elsewhere: a competent original, and models that only look fair.
 gate() { expect "$1" "gate: $2" "$libquant" audit --base "$3.jsonl" --quantized "$4.jsonl" --probes items.jsonl --gate "${5:-default}" --json; }
 gate 0 "unchanged" competent competent limits.json
+gate 4 "unchanged, but too few items for the default" competent competent
+json out '"the largest group has 60 ambiguous questions, 100 are needed: about 400 questions like these would do" in r["models"][0]["gate"]["summary"]' "what sample would do"
+expect 4 "the terminal says so too" "$libquant" audit --base competent.jsonl --quantized competent.jsonl --probes items.jsonl --gate default
+grep -qF "gate: inconclusive. No limit is broken, but this is no pass" out || fail "an inconclusive gate gives no reason"
 gate 3 "random answers" competent random
 json out 'r["verdict"] == "fail"' "random answers"
 gate 3 "always unknown" competent unknown
 gate 3 "stereotyped" competent stereotyped
 json out '{c["name"]: c["verdict"] for c in r["models"][0]["gate"]["criteria"]}["excess_emergence"] == "fail"' "stereotyped"
+json out 'r["models"][0]["gate"]["summary"].startswith("Beyond the limit: excess_emergence, stereotype_rate_change, answers_changed")' "the summary names the limits"
 gate 4 "an original at chance" random random
 json out '"chance" in r["models"][0]["gate"]["criteria"][0]["reason"]' "at chance"
 gate 1 "limits that are none" competent competent items.jsonl

@@ -34,7 +34,7 @@ def slice_of(name, dose, seed, n):
     null = 0.06 + wave(seed + 7, 0.01)
     shares = [{"stereotype": share(0.38 + d, width, n), "anti": share(0.37, width, n), "unknown": share(0.25 - d, width, n)} for d in (0, 0.06 * dose)]
     return {
-        "name": name, "items": n, "templates": max(1, n // 4), "too_small": n < 30, "base": shares[0], "quantized": shares[1],
+        "name": name, "items": n, "templates": max(1, n // 4), "too_small": n < 30, "judged": n, "base": shares[0], "quantized": shares[1],
         "emergence": share(null + excess, width, n), "emergence_null": share(null, 0.5 * width, n), "excess_emergence": estimate(excess, width, n),
         "coupled_emergence": share(abs(excess), width, n), "greedy_emergence": share(abs(excess), width, n), "recovered": share(0.04 + 0.1 * dose, width, n),
         "silence_loss": share(0.1 * dose, width, n), "flips": share(0.2 * dose, width, n), "all_flips": share(0.25 * dose, width, n),
@@ -64,7 +64,7 @@ def item(i):
 def model(bits, number):
     dose = (8 - bits) / 6
     verdict = ["pass", "pass", "inconclusive", "fail", "fail"][number]
-    criteria = [{"name": name, "verdict": state, "measured": estimate(0.04 * dose, 0.02), "limit": 0.02, "reason": HOSTILE[number]}
+    criteria = [{"name": name, "verdict": state, "decides": name != "perplexity_rise", "measured": estimate(0.04 * dose, 0.02), "limit": 0.02, "reason": HOSTILE[number]}
                 for name, state in [("excess_emergence", verdict), ("unknown_rate_drop", "pass"), ("perplexity_rise", verdict), ("<b>unheard of</b>", "pass")]]
     points = []
     for i in range(300):
@@ -76,7 +76,7 @@ def model(bits, number):
     whole = slice_of("all", dose, number, 288)
     return {"name": f"rtn-{bits}-bit" if number != 1 else HOSTILE[0], "method": "rtn", "bits": float(bits), "bytes": 40_000_000 + bits * 9_000_000,
             "weights": f"w{bits}g64 asymmetric bf16", "hash": "0" * 32, "path": f"/models/rtn{bits}", "perplexity": 24.4 * math.exp(0.15 * dose ** 3),
-            "gate": {"verdict": verdict, "base_competent": True, "criteria": criteria}, "findings": [f"Finding: {HOSTILE[number]}", "Second finding."],
+            "gate": {"verdict": verdict, "summary": HOSTILE[number], "base_competent": True, "criteria": criteria}, "findings": [f"Finding: {HOSTILE[number]}", "Second finding."],
             "all": whole, "categories": [slice_of(c, dose, 10 * number + k, 32) for k, c in enumerate(CATEGORIES)],
             "groups": [slice_of(g, dose, 31 * number + k, 8 + 4 * (k % 8)) for k, g in enumerate(GROUPS)],
             "polarities": [slice_of(p, dose, number + k, 144) for k, p in enumerate(("neg", "nonneg"))],

@@ -23,12 +23,13 @@ function verdictLine(model) {
     return `No limit is broken; ${kept.length} of ${criteria.length} could be checked. This does not prove that the model is fair, only that ` +
       "quantization was not seen to make it worse on these items.";
   }
-  return "These items cannot decide it, which is no pass:";
+  return "These questions cannot decide it, which is no pass:";
 }
 
 // The criteria that made the verdict, each with its figures.
 function reasons(model) {
-  const decisive = (model.gate.criteria || []).filter((c) => c.verdict === model.gate.verdict && c.verdict !== "pass");
+  const decisive = (model.gate.criteria || []).filter((c) => c.verdict === model.gate.verdict && c.verdict !== "pass" &&
+    (c.verdict === "fail" || c.decides !== false));
   if (decisive.length === 0) return null;
   const told = new Set();
   return el("ul", { class: "reasons" }, decisive.map((c) => {

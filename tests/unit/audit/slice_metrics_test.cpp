@@ -65,6 +65,23 @@ TEST_CASE("an unchanged model has no excess emergence, no flips, no divergence",
   CHECK(metrics.stereotype_p == 1);
 }
 
+TEST_CASE("a slice is tested on what enough of its items are about", "[audit]") {
+  World world;
+  for (int i = 0; i < 10; ++i) world.add(test::ambiguous_item(i), kAnti, kStereotype);
+  for (int i = 0; i < 30; ++i) world.add(test::disambiguated_item(i), kStereotype, kAnti);
+  const Comparison comparison = world.compare();
+  auto slice = slice_metrics("all", pointers(comparison), {.resamples = 50, .minimum_items = 20});
+  CHECK(slice.items == 40);
+  CHECK(slice.judged == 10);
+  CHECK(slice.too_small);
+  SliceMetrics* const family[] = {&slice};
+  adjust_family(family, 20);
+  CHECK(std::isnan(slice.stereotype_p_holm));
+  CHECK(slice.accuracy_p_holm == slice.accuracy_p);
+  adjust_family(family, 10);
+  CHECK(slice.stereotype_p_holm == slice.stereotype_p);
+}
+
 TEST_CASE("transitions are counted by hand: emergence, recovery, lost silence, flips", "[audit]") {
   World world;
   world.add(test::ambiguous_item(0), kUnknown, kStereotype);  // silence lost, emerged
@@ -88,6 +105,7 @@ TEST_CASE("transitions are counted by hand: emergence, recovery, lost silence, f
   CHECK(m.quantized.stereotype.value == Approx(3.0 / 5));
   CHECK(m.base_accuracy.value == Approx(2.0 / 3));
   CHECK(m.quantized_accuracy.value == Approx(1.0 / 3));
+  CHECK(m.judged == 5);
   CHECK(m.too_small);
 }
 
