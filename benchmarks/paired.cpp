@@ -47,12 +47,24 @@ void add_run(const ProbeRun& probe, Timed& total) {
 
 Sample take_sample(const Work& work, const std::vector<ProbeRun>& probes) {
   std::vector<Timed> totals(probes.size());
+  const auto run = [&](std::size_t p, bool limits) {
+    if (probes[p].limits == limits) add_run(probes[p], totals[p]);
+  };
+  const auto before = [&](bool limits) {
+    for (std::size_t p = 0; p < probes.size(); ++p) run(p, limits);
+  };
+  const auto after = [&](bool limits) {
+    for (std::size_t p = probes.size(); p-- > 0;) run(p, limits);
+  };
   const long lost = lost_cores();
-  for (std::size_t p = 0; p < probes.size(); ++p) add_run(probes[p], totals[p]);
+  before(false);
+  work.run();
+  before(true);
   const double start = seconds_now();
   work.run();
   Sample sample{seconds_now() - start, {}, false};
-  for (std::size_t p = 0; p < probes.size(); ++p) add_run(probes[p], totals[p]);
+  after(true);
+  after(false);
   sample.clean = lost_cores() == lost;
   for (const Timed& total : totals) sample.rates.push_back(total.amount / total.seconds);
   return sample;
@@ -105,13 +117,13 @@ void read_on_all_threads(const ReadPattern& pattern, const char* data, std::size
   });
 }
 
-ProbeRun compute_run(const ComputeProbe& probe, double seconds) {
+ProbeRun compute_run(const ComputeProbe& probe, double seconds, bool limits) {
   run_on_all_threads(probe, 1000);
   constexpr std::size_t kRounds = 20000;
   const double start = seconds_now();
   run_on_all_threads(probe, kRounds);
   const double rounds = kRounds * seconds / (seconds_now() - start);
-  return {std::string(probe.name), false, [&probe, rounds] {
+  return {std::string(probe.name), false, limits, [&probe, rounds] {
             return run_on_all_threads(probe, static_cast<std::size_t>(rounds) + 1);
           }};
 }
@@ -122,7 +134,7 @@ ProbeRun read_run(const ReadPattern& pattern, ColdMemory& memory, std::size_t by
       std::clamp<std::size_t>((bytes + stride - 1) / stride, 1, memory.slots());
   // Of a slot that is larger than wanted only the beginning is read.
   const std::size_t wanted = std::min(slots * stride, (bytes + kPage - 1) / kPage * kPage);
-  return {std::string(pattern.name), true, [&pattern, &memory, slots, wanted] {
+  return {std::string(pattern.name), true, true, [&pattern, &memory, slots, wanted] {
             read_on_all_threads(pattern, memory.take(slots), wanted);
             return static_cast<double>(wanted);
           }};

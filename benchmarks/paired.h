@@ -13,12 +13,13 @@ namespace libquant::benchmarks {
 /// One probe on all kernel threads. `run` returns the bytes read or the operations done.
 struct ProbeRun {
   std::string name;
-  bool reads = false;  ///< counts bytes, else operations
+  bool reads = false;   ///< counts bytes, else operations
+  bool limits = false;  ///< bounds the work: runs directly before and after it
   std::function<double()> run;
 };
 
 /// `probe` with about `seconds` of work per call.
-ProbeRun compute_run(const ComputeProbe& probe, double seconds);
+ProbeRun compute_run(const ComputeProbe& probe, double seconds, bool limits);
 /// `pattern` over the next `bytes` bytes (rounded up to whole slots) of `memory`.
 ProbeRun read_run(const ReadPattern& pattern, ColdMemory& memory, std::size_t bytes);
 
@@ -52,8 +53,11 @@ struct PairedFigures {
 
 /// Times `work` between two runs of every probe, over and over. A rate is paired with those that
 /// were measured within the same few milliseconds, so the median of their ratios stays meaningful
-/// on a shared machine, where rates themselves do not. Samples in which a thread lost its core are
-/// left out unless fewer than five are left.
+/// on a shared machine, where rates themselves do not. A processor lowers its clock for work that
+/// uses loads and multipliers together and raises it again within milliseconds of register-only
+/// code: so probes that bound the work run at its clock, between an untimed call and the timed one
+/// and directly after that, the last of `probes` next to the work. Samples in which a thread lost
+/// its core are left out unless fewer than five are left.
 PairedFigures measure_paired(const Work& work, const std::vector<ProbeRun>& probes,
                              const SampleOptions& options);
 

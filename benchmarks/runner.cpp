@@ -11,7 +11,9 @@
 namespace libquant::benchmarks {
 namespace {
 
-constexpr double kShortestWork = 0.5e-3, kShortestProbe = 0.3e-3;  // seconds
+constexpr double kShortestWork = 0.5e-3;  // seconds
+constexpr double kProbeSeconds =
+    0.3e-3;  // the clock of the work beside it does not recover meanwhile
 constexpr double kImpossible = 1.02;
 
 // Calls of `work` that take long enough to be timed.
@@ -34,15 +36,16 @@ Work repeated(const Work& work, std::size_t calls) {
 }
 
 // Those that limit the case come last: the work is measured next to them.
-std::vector<const ComputeProbe*> probes_for(const PreparedCase& prepared) {
-  std::vector<const ComputeProbe*> result;
+std::vector<ProbeRun> compute_runs(const PreparedCase& prepared) {
+  std::vector<ProbeRun> result;
   const auto limits = [&](const ComputeProbe& probe) {
     return std::find(prepared.limits.begin(), prepared.limits.end(), probe.name) !=
            prepared.limits.end();
   };
   for (const bool last : {false, true})
     for (const ComputeProbe& probe : compute_probes())
-      if (probe.supported() && limits(probe) == last) result.push_back(&probe);
+      if (probe.supported() && limits(probe) == last)
+        result.push_back(compute_run(probe, kProbeSeconds, last));
   return result;
 }
 
@@ -66,9 +69,6 @@ PairedFigures Runner::measure(const CaseName& name, const PreparedCase& prepared
                               std::size_t& calls) {
   calls = calls_for(prepared.work);
   const Work work = repeated(prepared.work, calls);
-  const double start = seconds_now();
-  work.run();
-  const double probe_seconds = std::max(kShortestProbe, (seconds_now() - start) / 8);
   std::vector<ProbeRun> probes;
   if (work.bytes > 0) {
     constexpr double kMostRead = 32 << 20;
@@ -76,8 +76,7 @@ PairedFigures Runner::measure(const CaseName& name, const PreparedCase& prepared
     for (const ReadPattern* pattern : fastest_patterns(memory_, bytes, 2))
       probes.push_back(read_run(*pattern, memory_, bytes));
   }
-  for (const ComputeProbe* probe : probes_for(prepared))
-    probes.push_back(compute_run(*probe, probe_seconds));
+  for (ProbeRun& probe : compute_runs(prepared)) probes.push_back(std::move(probe));
   static_cast<void>(name);
   return measure_paired(work, probes, sampling_);
 }
@@ -165,7 +164,7 @@ void print_peaks(ColdMemory& memory, const SampleOptions& sampling) {
     kernels::set_thread_count(threads);
     std::vector<ProbeRun> probes;
     for (const ComputeProbe& probe : compute_probes())
-      if (probe.supported()) probes.push_back(compute_run(probe, kShortestWork));
+      if (probe.supported()) probes.push_back(compute_run(probe, kShortestWork, true));
     for (const ReadPattern& pattern : read_patterns())
       if (pattern.supported()) probes.push_back(read_run(pattern, memory, 8 << 20));
     const auto figures = measure_paired({1, 1, [] {}}, probes, sampling);

@@ -12,7 +12,6 @@ constexpr std::size_t kMostTokenColumns = 144;  // of one pass over the weights
 constexpr std::size_t kMostRunColumns = 32768;  // 255 * 127 * this < 2^31
 constexpr std::size_t kGroupRunColumns = 128;   // of a run where a weight group is a whole row
 constexpr std::size_t kItemBytes = std::size_t{64} << 10;  // packed: worth handing to a thread
-constexpr std::size_t kItemsPerThread = 16;
 
 std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 std::size_t smaller(std::size_t a, std::size_t b) { return a < b ? a : b; }
@@ -69,26 +68,20 @@ struct Call {
   const unsigned char* panel(std::size_t p) const {
     return packed + smaller(p, format.panels() - 1) * format.panel_bytes();
   }
-  // Groups of `panels_each` panels to hand to a thread at a time, whose bytes meet `columns`
-  // columns each: worth the hand-over, in long ascending streams, and several for every thread.
-  std::size_t chunk(std::size_t panels_each, std::size_t columns) const {
-    const std::size_t bytes = panels_each * format.panel_bytes() * columns;
-    const std::size_t least = ceil_div(kItemBytes, bytes + 1);
-    const int threads = options.threads > 0 ? options.threads : thread_count();
-    const std::size_t share =
-        format.panels() / panels_each / (kItemsPerThread * static_cast<std::size_t>(threads));
-    return share > least ? share : least;
+  // Groups of `panels_each` panels that are worth the hand-over to a thread where their bytes meet
+  // `columns` columns each.
+  std::size_t least(std::size_t panels_each, std::size_t columns) const {
+    return ceil_div(kItemBytes, panels_each * format.panel_bytes() * columns + 1);
   }
-  // Writes `panels` panels of `tokens` tokens from totals[panels][columns][16].
-  void finish(std::size_t first_panel, std::size_t panels, std::size_t columns, std::size_t tokens,
-              const float* totals, float* y, std::size_t ldy) const {
-    for (std::size_t p = first_panel; p < first_panel + panels && p < format.panels(); ++p) {
-      const std::size_t row = p * kPanelRows;
-      const PackedOutput output{
-          options.alpha, options.bias == nullptr ? nullptr : options.bias + row, options.accumulate,
-          smaller(kPanelRows, format.rows - row), columns == 2 * tokens};
-      table.finish(output, totals + (p - first_panel) * columns * kPanelRows, tokens, y + row, ldy);
-    }
+  // Writes `tokens` tokens of one panel from totals[columns][16]; nothing beyond the last panel.
+  void finish(std::size_t panel, std::size_t columns, std::size_t tokens, const float* totals,
+              float* y, std::size_t ldy) const {
+    if (panel >= format.panels()) return;
+    const std::size_t row = panel * kPanelRows;
+    const PackedOutput output{options.alpha, options.bias == nullptr ? nullptr : options.bias + row,
+                              options.accumulate, smaller(kPanelRows, format.rows - row),
+                              columns == 2 * tokens};
+    table.finish(output, totals, tokens, y + row, ldy);
   }
 };
 
@@ -148,28 +141,34 @@ struct IntPass {
         },
         call.options.threads);
   }
-  void multiply_stream(float* y, std::size_t ldy) const {
-    const auto function =
-        call.table.stream[bits_index(call.format.stored_bits())][tiles.columns - 1];
+  // Panels first, first + apart, ... side by side: each is a stream of its own, which goes on in
+  // the panel behind it when the next ones are multiplied.
+  void stream_panels(std::size_t first, std::size_t apart, float* y, std::size_t ldy) const {
     const std::size_t panels = call.table.stream_panels[tiles.columns - 1];
-    parallel_for(
-        ceil_div(call.format.panels(), panels), call.chunk(panels, 1),
-        [&](std::size_t i) {
-          alignas(kLineBytes) float totals[kMostPanels * kMostStreamColumns * kPanelRows];
-          __builtin_memset(totals, 0, panels * tiles.columns * kPanelRows * sizeof(float));
-          PackedJob job{};
-          job.format = &call.format;
-          job.runs = runs;
-          job.tokens = tile(0);
-          job.count = call.format.blocks();
-          job.totals = totals;
-          for (std::size_t p = 0; p < panels; ++p) {
-            job.panels[p] = call.panel(i * panels + p);
-            job.codes[p] = job.panels[p] + call.format.codes_offset();
-          }
-          function(job);
-          call.finish(i * panels, panels, tiles.columns, tiles.columns / tiles.unit, totals, y,
-                      ldy);
+    alignas(kLineBytes) float totals[kMostPanels * kMostStreamColumns * kPanelRows];
+    __builtin_memset(totals, 0, panels * tiles.columns * kPanelRows * sizeof(float));
+    PackedJob job{};
+    job.format = &call.format;
+    job.runs = runs;
+    job.tokens = tile(0);
+    job.count = call.format.blocks();
+    job.totals = totals;
+    for (std::size_t p = 0; p < panels; ++p) {
+      job.panels[p] = call.panel(first + p * apart);
+      job.codes[p] = job.panels[p] + call.format.codes_offset();
+    }
+    call.table.stream[bits_index(call.format.stored_bits())][tiles.columns - 1](job);
+    for (std::size_t p = 0; p < panels; ++p)
+      call.finish(first + p * apart, tiles.columns, tiles.columns / tiles.unit,
+                  totals + p * tiles.columns * kPanelRows, y, ldy);
+  }
+  void multiply_stream(float* y, std::size_t ldy) const {
+    const std::size_t panels = call.table.stream_panels[tiles.columns - 1];
+    const std::size_t apart = ceil_div(call.format.panels(), panels);
+    parallel_ranges(
+        apart, call.least(panels, 1),
+        [&](std::size_t begin, std::size_t end) {
+          for (std::size_t p = begin; p < end; ++p) stream_panels(p, apart, y, ldy);
         },
         call.options.threads);
   }
@@ -219,26 +218,43 @@ struct IntPass {
         expand(job.codes[p], job.count, buffer + p * expanded);
         job.codes[p] = buffer + p * expanded;
       }
+      const bool last = job.first + kChunkBlocks >= f.blocks();
       for (std::size_t t = 0; t < tiles.count; ++t) {
         const std::size_t at = tiles.first(t) * panels * kPanelRows;
         job.tokens = tile(t);
         job.totals = totals + at;
         job.carry = carry + at;
         look_ahead(first, t, job);
+        if (last) prefetch_outputs(first, t, y, ldy);
         call.table.tile[f.stored_bits() == 8][job.tokens.columns - 1](job);
+        if (last) finish_tile(first, t, job.totals, y, ldy);
       }
     }
-    for (std::size_t t = 0; t < tiles.count; ++t) {
-      const std::size_t column = tiles.first(t), width = tiles.width(t);
-      call.finish(first, panels, width, width / tiles.unit, totals + column * panels * kPanelRows,
+  }
+  // Rows of y may be a multiple of a page apart and evict each other: they come while the tile that
+  // writes them is multiplied.
+  void prefetch_outputs(std::size_t first, std::size_t t, const float* y, std::size_t ldy) const {
+    const std::size_t tokens = tiles.width(t) / tiles.unit;
+    const float* row = y + tiles.first(t) / tiles.unit * ldy + first * kPanelRows;
+    for (std::size_t i = 0; i < tokens; ++i, row += ldy)
+      for (std::size_t p = 0; p < call.table.tile_panels && first + p < call.format.panels(); ++p)
+        __builtin_prefetch(row + p * kPanelRows, 1);
+  }
+  void finish_tile(std::size_t first, std::size_t t, const float* totals, float* y,
+                   std::size_t ldy) const {
+    const std::size_t column = tiles.first(t), width = tiles.width(t);
+    for (std::size_t p = 0; p < call.table.tile_panels; ++p)
+      call.finish(first + p, width, width / tiles.unit, totals + p * width * kPanelRows,
                   y + column / tiles.unit * ldy, ldy);
-    }
   }
   void multiply_tiles(float* y, std::size_t ldy) const {
     const std::size_t panels = call.table.tile_panels;
-    parallel_for(
-        ceil_div(call.format.panels(), panels), call.chunk(panels, tiles.columns),
-        [&](std::size_t i) { multiply_panels(i * panels, y, ldy); }, call.options.threads);
+    parallel_ranges(
+        ceil_div(call.format.panels(), panels), call.least(panels, tiles.columns),
+        [&](std::size_t begin, std::size_t end) {
+          for (std::size_t i = begin; i < end; ++i) multiply_panels(i * panels, y, ldy);
+        },
+        call.options.threads);
   }
 };
 
@@ -289,9 +305,12 @@ struct ExactPass {
         call.table.exact[job.columns - 1](job);
       }
     }
-    for (std::size_t t = 0; t < tiles.count; ++t)
-      call.finish(first, panels, tiles.width(t), tiles.width(t),
-                  totals + tiles.first(t) * panels * kPanelRows, y + tiles.first(t) * ldy, ldy);
+    for (std::size_t t = 0; t < tiles.count; ++t) {
+      const std::size_t column = tiles.first(t), width = tiles.width(t);
+      for (std::size_t p = 0; p < panels; ++p)
+        call.finish(first + p, width, width, totals + (column * panels + p * width) * kPanelRows,
+                    y + column * ldy, ldy);
+    }
   }
 };
 
@@ -313,9 +332,12 @@ void exact_matmul(const Call& call, std::size_t tokens, const float* x, std::siz
         },
         call.options.threads);
     const ExactPass pass{call, tiles, packed_x};
-    parallel_for(
-        ceil_div(call.format.panels(), panels), call.chunk(panels, 8 * tiles.columns),
-        [&](std::size_t i) { pass.multiply_panels(i * panels, y + begin * ldy, ldy); },
+    parallel_ranges(
+        ceil_div(call.format.panels(), panels), call.least(panels, 8 * tiles.columns),
+        [&](std::size_t from, std::size_t to) {
+          for (std::size_t i = from; i < to; ++i)
+            pass.multiply_panels(i * panels, y + begin * ldy, ldy);
+        },
         call.options.threads);
   }
 }

@@ -46,4 +46,33 @@ void parallel_for(std::size_t count, std::size_t chunk, void (*body)(void* conte
   for (std::size_t i = 0; i < count; ++i) body(context, i);
 }
 
+void parallel_ranges(std::size_t count, std::size_t least,
+                     void (*body)(void* context, std::size_t begin, std::size_t end), void* context,
+                     int threads) noexcept {
+  if (count == 0) return;
+  if (least == 0) least = 1;
+#ifdef _OPENMP
+  if (threads <= 0) threads = thread_count();
+  if (threads > 1 && count > least && !omp_in_parallel()) {
+    std::atomic<std::size_t> next{0};
+    const std::size_t parts = 3 * static_cast<std::size_t>(threads);
+#pragma omp parallel num_threads(threads)
+    {
+      std::size_t begin = next.load(std::memory_order_relaxed);
+      while (begin < count) {
+        const std::size_t part = (count - begin) / parts;
+        const std::size_t end = begin + (part > least ? part : least);
+        if (!next.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
+        body(context, begin, end < count ? end : count);
+        begin = next.load(std::memory_order_relaxed);
+      }
+    }
+    return;
+  }
+#else
+  static_cast<void>(threads);
+#endif
+  body(context, 0, count);
+}
+
 }  // namespace libquant::kernels

@@ -34,4 +34,22 @@ void parallel_for(std::size_t count, std::size_t chunk, Body&& body, int threads
       const_cast<void*>(static_cast<const void*>(&body)), threads);
 }
 
+/// The same work in ranges: calls body(context, begin, end) until every index of [0, count) was in
+/// exactly one range. Ranges shrink from a part of what is left to `least` indices (0 counts as 1):
+/// long ones where order in memory matters, short ones at the end, where a late thread would be
+/// waited for. Otherwise as parallel_for.
+void parallel_ranges(std::size_t count, std::size_t least,
+                     void (*body)(void* context, std::size_t begin, std::size_t end), void* context,
+                     int threads = 0) noexcept;
+
+template <typename Body>
+void parallel_ranges(std::size_t count, std::size_t least, Body&& body, int threads = 0) noexcept {
+  parallel_ranges(
+      count, least,
+      [](void* context, std::size_t begin, std::size_t end) {
+        (*static_cast<std::remove_reference_t<Body>*>(context))(begin, end);
+      },
+      const_cast<void*>(static_cast<const void*>(&body)), threads);
+}
+
 }  // namespace libquant::kernels

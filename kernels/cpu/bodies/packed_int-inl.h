@@ -143,7 +143,8 @@ LIBQUANT_INLINE void start_run(const PackedJob& job, std::size_t run, std::int32
 // Adds a finished run to the totals.
 template <std::size_t kVecs, std::size_t kColumns>
 LIBQUANT_INLINE void end_run(const PackedJob& job, std::size_t run,
-                             const Words (&sum)[kVecs][kColumns]) noexcept {
+                             const Words (&sum)[kVecs][kColumns],
+                             F32 (&total)[kVecs][kColumns]) noexcept {
   const PackedFormat& format = *job.format;
   const float* scales = job.tokens.scales + run * kColumns;
   const float* moments = job.tokens.moments + run * kColumns;
@@ -151,26 +152,29 @@ LIBQUANT_INLINE void end_run(const PackedJob& job, std::size_t run,
   LIBQUANT_UNROLL
   for (std::size_t v = 0; v < kVecs; ++v) {
     const unsigned char* panel = job.panels[v / kPanelVecs];
-    float* total =
-        job.totals + v / kPanelVecs * kColumns * kPanelRows + v % kPanelVecs * Words::kLanes;
     const F32 scale = load_reals(format.scale, panel, group, v % kPanelVecs);
-    if (format.zero == PackedZero::minimum) {
-      const F32 minimum =
-          load_reals(format.scale, panel + format.zeros_offset(), group, v % kPanelVecs);
-      LIBQUANT_UNROLL
-      for (std::size_t j = 0; j < kColumns; ++j) {
-        float* at = total + j * kPanelRows;
-        const F32 product =
-            fused(sum[v][j].to_float(), scale * F32::broadcast(scales[j]), F32::load(at));
-        fused(minimum, F32::broadcast(moments[j]), product).store(at);
-      }
-    } else {
-      LIBQUANT_UNROLL
-      for (std::size_t j = 0; j < kColumns; ++j) {
-        float* at = total + j * kPanelRows;
-        fused(sum[v][j].to_float(), scale * F32::broadcast(scales[j]), F32::load(at)).store(at);
-      }
-    }
+    LIBQUANT_UNROLL
+    for (std::size_t j = 0; j < kColumns; ++j)
+      total[v][j] = fused(sum[v][j].to_float(), scale * F32::broadcast(scales[j]), total[v][j]);
+    if (format.zero != PackedZero::minimum) continue;
+    const F32 minimum =
+        load_reals(format.scale, panel + format.zeros_offset(), group, v % kPanelVecs);
+    LIBQUANT_UNROLL
+    for (std::size_t j = 0; j < kColumns; ++j)
+      total[v][j] = fused(minimum, F32::broadcast(moments[j]), total[v][j]);
+  }
+}
+
+// job.totals, in registers while the call lasts: body(vector, column, address).
+template <std::size_t kVecs, std::size_t kColumns, typename Body>
+LIBQUANT_INLINE void each_total(const PackedJob& job, const Body& body) noexcept {
+  LIBQUANT_UNROLL
+  for (std::size_t v = 0; v < kVecs; ++v) {
+    LIBQUANT_UNROLL
+    for (std::size_t j = 0; j < kColumns; ++j)
+      body(v, j,
+           job.totals + (v / kPanelVecs * kColumns + j) * kPanelRows +
+               v % kPanelVecs * Words::kLanes);
   }
 }
 
@@ -210,11 +214,15 @@ void multiply_blocks(const PackedJob& job) noexcept {
   const std::size_t end = job.first + job.count, all = job.format->blocks();
   std::size_t block = job.first, run = block / job.runs.blocks;
   std::size_t run_begin = run * job.runs.blocks;
+  constexpr std::size_t kVecs = kPanels * kPanelVecs;
+  F32 total[kVecs][kColumns];
+  each_total<kVecs, kColumns>(job, [&](std::size_t v, std::size_t j, const float* at)
+                                       LIBQUANT_LAMBDA { total[v][j] = F32::load(at); });
   while (block < end) {
     const std::size_t run_end =
         all - run_begin < job.runs.blocks ? all : run_begin + job.runs.blocks;
     const std::size_t stop = run_end < end ? run_end : end;
-    Words sum[kPanels * kPanelVecs][kColumns];
+    Words sum[kVecs][kColumns];
     if (block == run_begin) {
       start_run(job, run, Multiplier::D::kBias, sum);
     } else {
@@ -223,7 +231,7 @@ void multiply_blocks(const PackedJob& job) noexcept {
     Multiplier::add(codes, stop - block, x, ahead, sum);
     x += (stop - block) * kBlockColumns * kColumns;
     if (stop == run_end) {
-      end_run(job, run, sum);
+      end_run(job, run, sum, total);
     } else {
       store_carry(sum, job.carry);
     }
@@ -231,4 +239,6 @@ void multiply_blocks(const PackedJob& job) noexcept {
     ++run;
     run_begin = run_end;
   }
+  each_total<kVecs, kColumns>(
+      job, [&](std::size_t v, std::size_t j, float* at) LIBQUANT_LAMBDA { total[v][j].store(at); });
 }

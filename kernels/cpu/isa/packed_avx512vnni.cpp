@@ -22,7 +22,7 @@ struct Dot {
 
 // 24 sums, two codes, one token: 27 of 32 registers.
 struct Tiles {
-  static constexpr std::size_t kPanels = 2, kColumns = 12, kStreamColumns = 12, kExactColumns = 12;
+  static constexpr std::size_t kPanels = 2, kColumns = 8, kStreamColumns = 12, kExactColumns = 12;
   static constexpr std::size_t kDepth = 4;
   static constexpr std::size_t stream_panels(std::size_t) { return 2; }
 };

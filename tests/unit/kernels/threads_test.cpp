@@ -31,7 +31,29 @@ std::size_t not_exactly_once(std::size_t count, std::size_t chunk) {
   return wrong;
 }
 
+std::size_t not_in_one_range(std::size_t count, std::size_t least) {
+  std::vector<std::atomic<int>> visits(count);
+  std::atomic<std::size_t> wrong{0};
+  kernels::parallel_ranges(count, least, [&](std::size_t begin, std::size_t end) {
+    if (begin >= end || end > count || (end - begin < least && end != count)) ++wrong;
+    for (std::size_t i = begin; i < end && i < count; ++i) ++visits[i];
+  });
+  for (const auto& visit : visits) wrong += visit == 1 ? 0 : 1;
+  return wrong;
+}
+
 }  // namespace
+
+TEST_CASE("every index is in exactly one range of at least the size asked for", "[threads]") {
+  for (const int threads : {1, 2, 3, 7}) {
+    const ForcedThreads set(threads);
+    for (const std::size_t count : {0, 1, 2, 7, 64, 1000})
+      for (const std::size_t least : {0, 1, 3, 64, 5000}) {
+        CAPTURE(threads, count, least);
+        CHECK(not_in_one_range(count, least) == 0);
+      }
+  }
+}
 
 TEST_CASE("every index runs exactly once, whatever the chunk and the threads", "[threads]") {
   for (const int threads : {1, 2, 3, 7}) {
