@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "libquant/cli/console.h"
 
@@ -26,15 +29,31 @@ Json plan_json(const Checkpoint& source, const QuantizePlan& plan) {
                        {"probe_tokens", plan.probe_tokens}});
 }
 
+std::string layer_note(const LayerReport& r) {
+  std::string note = r.fallback.empty() ? "" : "FELL BACK: " + r.fallback;
+  if (r.group_fallback) note += note.empty() ? "group fallback" : ", group fallback";
+  return note;
+}
+
+// What calibration decided is shown where there was any.
 void print_layers(const QuantizeReport& report) {
-  Table table({"layer", "scheme", "error", "rounding", "damping", "seconds", "note"});
+  const bool calibrated = std::any_of(report.layers.begin(), report.layers.end(),
+                                      [](const auto& layer) { return layer.report.tokens > 0; });
+  Table table(calibrated ? std::vector<std::string>{"layer", "scheme", "error", "rounding",
+                                                    "damping", "tokens", "seconds", "note"}
+                         : std::vector<std::string>{"layer", "scheme", "error", "seconds", "note"});
   for (const auto& layer : report.layers) {
     const LayerReport& r = layer.report;
-    std::string note = r.fallback.empty() ? "" : "FELL BACK: " + r.fallback;
-    if (r.group_fallback) note += note.empty() ? "group fallback" : ", group fallback";
-    table.add({layer.name, to_string(layer.scheme), fmt::format("{:.3e}", r.error),
-               fmt::format("{:.3e}", r.rtn_error), fmt::format("{:.4f}", r.damping),
-               fmt::format("{:.2f}", r.seconds), note});
+    std::vector<std::string> row{layer.name, to_string(layer.scheme),
+                                 fmt::format("{:.3e}", r.error)};
+    if (calibrated) {
+      row.push_back(fmt::format("{:.3e}", r.rtn_error));
+      row.push_back(fmt::format("{:.4f}", r.damping));
+      row.push_back(fmt::format("{}", r.tokens));
+    }
+    row.push_back(fmt::format("{:.2f}", r.seconds));
+    row.push_back(layer_note(r));
+    table.add(std::move(row));
   }
   fmt::print("\n{}", table.text());
 }
@@ -107,9 +126,10 @@ void print_plan(const Checkpoint& source, const QuantizeOptions& options, const 
                plan.calibration_tokens_available);
   if (plan.probe_items > 0 || plan.probe_tokens > 0)
     fmt::print("fairness: {} probe items, {} tokens\n", plan.probe_items, plan.probe_tokens);
-  fmt::print("expected: {} of memory, {} of disk, {:.2f} TFLOP at least\n",
-             bytes_text(plan.expected_peak_bytes), bytes_text(plan.expected_disk_bytes),
-             plan.floor_flops / 1e12);
+  fmt::print("expected: {} of memory, {} of disk", bytes_text(plan.expected_peak_bytes),
+             bytes_text(plan.expected_disk_bytes));
+  if (plan.calibration_tokens > 0) fmt::print(", {:.2f} TFLOP at least", plan.floor_flops / 1e12);
+  fmt::print("\n");
   std::fflush(stdout);
 }
 
