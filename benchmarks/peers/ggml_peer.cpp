@@ -131,7 +131,7 @@ void measure(const Case& c, const Weights& weights, ggml_backend_t backend, std:
       read_run(*fastest_patterns(memory, 8 << 20, 1).front(), memory, 8 << 20)};
   for (const char* name : {"int8_avx512vnni", "int8_avxvnni", "maddubs_avx2"})
     if (const ComputeProbe* probe = find_compute_probe(name); probe != nullptr && probes.size() < 2)
-      probes.push_back(compute_run(*probe, 0.5e-3));
+      probes.push_back(compute_run(*probe, 0.5e-3, true));
   const PairedFigures figures = measure_paired(work, probes, {.seconds = seconds});
   std::printf(
       "{\"peer\": \"%s\", \"weights\": \"%s\", \"buffer\": \"%s\", \"tokens\": %lld, \"threads\": "

@@ -28,7 +28,7 @@ void* probes_open(int threads, unsigned long megabytes, unsigned long bytes) {
     for (const char* name : {"int8_avx512vnni", "int8_avxvnni", "maddubs_avx2", "int8_neondot"})
       if (const ComputeProbe* probe = find_compute_probe(name);
           probe != nullptr && !probes->int8.run)
-        probes->int8 = compute_run(*probe, 0.5e-3);
+        probes->int8 = compute_run(*probe, 0.5e-3, true);
     return probes;
   } catch (...) {
     return nullptr;
