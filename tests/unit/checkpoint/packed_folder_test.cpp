@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "libquant/checkpoint/write_checkpoint.h"
 #include "libquant/core/half.h"
@@ -90,6 +92,28 @@ TEST_CASE("a folder packed by the compressed-tensors library reads as the librar
   CHECK(model->quantized(block + "mlp.down_proj.weight")->scheme ==
         Scheme{4, 0, ZeroKind::symmetric, ScaleType::bf16, 0});
   CHECK(model->info(block + "self_attn.o_proj.weight").type == "BF16");
+}
+
+TEST_CASE("a folder that GPTQModel quantized in act-order reads as the library dequantizes it",
+          "[checkpoint]") {
+  const std::string folder = test_folder() + "/golden/gptq";
+  const auto model = open_checkpoint(folder);
+  CHECK(model->format() == "gptq");
+  const SafetensorsFile expected(folder + "/expected.safetensors");
+  CHECK(expected.tensors().size() == model->names().size());
+  for (const StoredTensor& tensor : expected.tensors()) {
+    INFO(tensor.name);
+    const Matrix values = model->load(tensor.name);
+    REQUIRE(values.size() == tensor.elements());
+    // The library multiplies in fp16: one rounding of the exact product.
+    std::vector<std::uint16_t> rounded(values.size());
+    std::transform(values.data(), values.data() + values.size(), rounded.begin(),
+                   tensor.dtype == DType::bf16 ? f32_to_bf16 : f32_to_f16);
+    CHECK(std::memcmp(rounded.data(), tensor.bytes.data(), tensor.bytes.size()) == 0);
+  }
+  const auto down = model->quantized("model.layers.0.mlp.down_proj.weight");
+  CHECK(down->scheme == Scheme{4, 32, ZeroKind::symmetric, ScaleType::f16, 0});
+  CHECK_FALSE(std::is_sorted(down->group_of.begin(), down->group_of.end()));
 }
 
 TEST_CASE("symmetric zeros of GPTQ are the golden words of v1 and v2", "[checkpoint]") {
