@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
+#include <vector>
 
 #include "kernels/attention.h"
 #include "kernels/elementwise.h"
+#include "kernels/threads.h"
 
 namespace libquant {
 namespace {
@@ -29,6 +32,33 @@ void normalize_heads(Matrix& x, const std::vector<float>& weight, double epsilon
                         static_cast<float>(epsilon), x.data());
 }
 
+// Below this, sequences of different lengths would leave a thread without work too long.
+constexpr std::size_t kTurnsPerThread = 4;
+
+// Sequences that share a cache: each overwrites what the one before appended.
+struct Turn {
+  struct Sequence {
+    std::size_t row, count;
+  };
+  KvCache* cache;
+  std::vector<Sequence> sequences;
+};
+
+std::vector<Turn> turns_of(std::span<const std::size_t> lengths, std::span<KvCache* const> caches) {
+  std::vector<Turn> turns;
+  std::unordered_map<const KvCache*, std::size_t> known;
+  std::size_t row = 0;
+  for (std::size_t s = 0; s < lengths.size(); ++s) {
+    KvCache* const cache = caches.empty() ? nullptr : caches[s];
+    std::size_t turn = turns.size();
+    if (cache != nullptr) turn = known.emplace(cache, turn).first->second;
+    if (turn == turns.size()) turns.push_back({cache, {}});
+    turns[turn].sequences.push_back({row, lengths[s]});
+    row += lengths[s];
+  }
+  return turns;
+}
+
 void copy_rows(ConstMatrixView from, MatrixView to) {
   for (std::size_t r = 0; r < from.rows; ++r)
     std::copy_n(from.row(r).data(), from.cols, to.row(r).data());
@@ -49,26 +79,37 @@ Matrix BlockStages::attention_context(const BlockView& block, ConstMatrixView x,
   normalize_heads(q, block.norms.q_norm, config_.rms_epsilon);
   normalize_heads(k, block.norms.k_norm, config_.rms_epsilon);
   Matrix context(q.rows(), q.cols());
-  std::size_t row = 0;
-  for (std::size_t s = 0; s < lengths.size(); ++s) {
-    const std::size_t count = lengths[s];
-    KvCache* const cache = caches.empty() ? nullptr : caches[s];
-    attend(q.view().row_range(row, count), k.view().row_range(row, count),
-           v.view().row_range(row, count), layer, cache, context.view().row_range(row, count));
-    row += count;
+  const std::vector<Turn> turns = turns_of(lengths, caches);
+  const auto take = [&](std::size_t t) {
+    for (const Turn::Sequence& s : turns[t].sequences)
+      attend(q.view().row_range(s.row, s.count), k.view().row_range(s.row, s.count),
+             v.view().row_range(s.row, s.count), layer, turns[t].cache,
+             context.view().row_range(s.row, s.count));
+  };
+  for (const Turn& turn : turns)
+    for (const Turn::Sequence& s : turn.sequences)
+      rotate(q.view().row_range(s.row, s.count), k.view().row_range(s.row, s.count), turn.cache);
+  // Few sequences are worked on one after another by all threads, many side by side.
+  if (turns.size() >= kTurnsPerThread * static_cast<std::size_t>(kernels::thread_count())) {
+    kernels::parallel_for(turns.size(), 1, take);
+  } else {
+    for (std::size_t t = 0; t < turns.size(); ++t) take(t);
   }
   return context;
 }
 
-void BlockStages::attend(MatrixView q, MatrixView k, ConstMatrixView v, std::size_t layer,
-                         KvCache* cache, MatrixView context) const {
+void BlockStages::rotate(MatrixView q, MatrixView k, const KvCache* cache) const {
+  const RopeRows rope = rope_.rows(cache == nullptr ? 0 : cache->length(), q.rows);
+  kernels::rope_f32(q.rows, config_.heads, config_.head_dim, rope.cosine, rope.sine, q.data,
+                    q.stride);
+  kernels::rope_f32(k.rows, config_.kv_heads, config_.head_dim, rope.cosine, rope.sine, k.data,
+                    k.stride);
+}
+
+void BlockStages::attend(ConstMatrixView q, ConstMatrixView k, ConstMatrixView v, std::size_t layer,
+                         KvCache* cache, MatrixView context) const noexcept {
   const std::size_t begin = cache == nullptr ? 0 : cache->length();
   const std::size_t count = q.rows;
-  const RopeRows rope = rope_.rows(begin, count);
-  kernels::rope_f32(count, config_.heads, config_.head_dim, rope.cosine, rope.sine, q.data,
-                    q.stride);
-  kernels::rope_f32(count, config_.kv_heads, config_.head_dim, rope.cosine, rope.sine, k.data,
-                    k.stride);
   ConstMatrixView keys = k, values = v;
   if (cache != nullptr) {
     copy_rows(k, cache->keys(layer).row_range(begin, count));

@@ -107,8 +107,9 @@ class BlockStages {
                std::size_t layer, std::span<KvCache* const> caches) const;
 
  private:
-  void attend(MatrixView q, MatrixView k, ConstMatrixView v, std::size_t layer, KvCache* cache,
-              MatrixView context) const;
+  void rotate(MatrixView q, MatrixView k, const KvCache* cache) const;
+  void attend(ConstMatrixView q, ConstMatrixView k, ConstMatrixView v, std::size_t layer,
+              KvCache* cache, MatrixView context) const noexcept;
 
   const ModelConfig& config_;
   const RopeTable& rope_;

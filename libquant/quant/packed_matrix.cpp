@@ -8,8 +8,11 @@
 #include <numeric>
 #include <vector>
 
+#include "kernels/elementwise.h"
+#include "kernels/gemm.h"
 #include "kernels/packed_matmul.h"
 #include "kernels/threads.h"
+#include "kernels/workspace.h"
 #include "libquant/core/error.h"
 
 namespace libquant {
@@ -53,6 +56,29 @@ std::byte* allocate(std::size_t bytes) {
   if (huge) madvise(memory, size, MADV_HUGEPAGE);
 #endif
   return static_cast<std::byte*>(memory);
+}
+
+// From this many tokens on, widening the weights once costs less than the dense product gains.
+constexpr std::size_t kManyTokens = 128;
+
+// y = x W^T (+ y) by the dense kernel, of weights widened a few megabytes at a time.
+void multiply_widened(const kernels::PackedFormat& format, const std::byte* packed,
+                      ConstMatrixView x, MatrixView y, std::span<const float> bias,
+                      bool accumulate) {
+  constexpr std::size_t kBytes = std::size_t{4} << 20, kStrip = 32;
+  const std::size_t fit = std::max(kBytes / sizeof(float) / format.cols / kStrip, std::size_t{1});
+  const std::size_t chunk = std::min(fit * kStrip, format.rows);
+  auto* widened = static_cast<float*>(
+      kernels::scratch(kernels::Scratch::extra, chunk * format.cols * sizeof(float)));
+  for (std::size_t first = 0; first < format.rows; first += chunk) {
+    const std::size_t rows = std::min(chunk, format.rows - first);
+    kernels::dequantize_packed(format, packed, first, rows, widened, format.cols);
+    kernels::linear_f32(x.rows, rows, format.cols, x.data, x.stride, widened, format.cols,
+                        accumulate, y.data + first, y.stride);
+  }
+  if (bias.empty()) return;
+  for (std::size_t r = 0; r < y.rows; ++r)
+    kernels::add_bias_f32(1, y.cols, bias.data(), y.row(r).data());
 }
 
 struct Free {
@@ -138,6 +164,10 @@ void PackedMatrix::multiply(ConstMatrixView x, MatrixView y, Activations activat
     for (std::size_t r = 0; r < x.rows; ++r)
       for (std::size_t c = 0; c < x.cols; ++c) sorted(r, c) = x.row(r)[packed_->order[c]];
     x = sorted;
+  }
+  if (activations == Activations::exact && x.rows >= kManyTokens) {
+    multiply_widened(packed_->format, packed_->bytes.get(), x, y, bias, accumulate);
+    return;
   }
   kernels::MatmulOptions options;
   options.mode = activations == Activations::exact ? kernels::ActivationMode::exact

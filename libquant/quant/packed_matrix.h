@@ -20,8 +20,8 @@ std::string_view to_string(Activations activations) noexcept;
 /// InvalidArgument naming the known ones.
 Activations activations_from(std::string_view name);
 
-/// A quantized matrix in the layout that the packed kernels multiply with, never expanded: about
-/// scheme.bits per weight and the parameters of the groups. Immutable; const methods are safe from
+/// A quantized matrix in the layout that the packed kernels multiply with, never expanded as a
+/// whole: about scheme.bits per weight and the parameters of the groups. Immutable; const methods are safe from
 /// many threads, but already use all of them.
 class PackedMatrix {
  public:
@@ -43,7 +43,9 @@ class PackedMatrix {
   int stored_bits() const noexcept;
 
   /// y[x.rows x rows] = x W^T + bias (+ y where `accumulate`); `bias` is empty or [rows]. The same
-  /// bytes at any number of threads; InvalidArgument for sizes that do not fit.
+  /// bytes at any number of threads; of exact products of 128 rows and more sums run in another
+  /// order than of fewer (dense products of weights widened 4 MB at a time). InvalidArgument for
+  /// sizes that do not fit.
   void multiply(ConstMatrixView x, MatrixView y, Activations activations = Activations::exact,
                 std::span<const float> bias = {}, bool accumulate = false) const;
   /// Row `r` as fp32: the values of dequantize().
