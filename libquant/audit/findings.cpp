@@ -107,10 +107,13 @@ class Writer {
 
   void perplexity(const AuditedModel& base, const AuditedModel& quantized) {
     if (!base.perplexity || !quantized.perplexity) return;
-    add(0, fmt::format("Perplexity, which would not show any of this: {:.2f} before, {:.2f} after "
-                       "({:+.1f} %).",
-                       *base.perplexity, *quantized.perplexity,
-                       100 * (*quantized.perplexity / *base.perplexity - 1)));
+    // The studies saw answers change while perplexity rose by less than this.
+    constexpr double kLittle = 0.03;
+    const double rise = *quantized.perplexity / *base.perplexity - 1;
+    add(0, fmt::format("Perplexity{}: {:.2f} before, {:.2f} after ({:+.1f} %).",
+                       rise < kLittle ? ", which hardly shows any of this"
+                                      : ", which does not tell whom a change hits",
+                       *base.perplexity, *quantized.perplexity, 100 * rise));
   }
 
   void groups(const std::vector<SliceMetrics>& groups, std::size_t minimum_items) {

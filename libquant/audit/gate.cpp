@@ -44,7 +44,8 @@ Estimate negated(const Estimate& estimate) {
   return {-estimate.value, {-estimate.interval.high, -estimate.interval.low}, estimate.items};
 }
 
-Estimate single(double value, std::size_t items) { return {value, {value, value}, items}; }
+// A figure of a whole set or text, which has no interval.
+Estimate single(double value, std::size_t items) { return {value, {kNoValue, kNoValue}, items}; }
 
 // The size of a change, whatever its direction.
 Estimate magnitude(const Estimate& estimate) {

@@ -8,11 +8,16 @@ function modelLabel(model) {
 function balanceSentence(models) {
   const measured = models.filter((m) => m.all.stereotype_change && isNumber(m.all.stereotype_change.value));
   if (measured.length === 0) return "";
-  const worst = measured.reduce((a, b) => (b.all.stereotype_change.value > a.all.stereotype_change.value ? b : a));
-  const e = worst.all.stereotype_change;
-  const clear = clearlyAbove(e) ? "more than before" : clearlyBelow(e) ? "fewer than before" : "which cannot be told from no change";
-  return `Stereotyped answers also disappear. Counting both, their share changed by ${withInterval(e, points)}` +
-    `${measured.length > 1 ? ` at most (${worst.name})` : ""}, ${clear}.`;
+  const told = (m) => {
+    const e = m.all.stereotype_change;
+    const clear = clearlyAbove(e) ? "more than before" : clearlyBelow(e) ? "fewer than before" : "not clearly different from before";
+    return `${withInterval(e, points)}${measured.length > 1 ? ` in ${m.name}` : ""}, ${clear}`;
+  };
+  // All of a few models; of many, the one that moved farthest in either direction.
+  const size = (m) => Math.abs(m.all.stereotype_change.value);
+  const shown = measured.length <= 3 ? measured : [measured.reduce((a, b) => (size(b) > size(a) ? b : a))];
+  return `Stereotyped answers also disappear. Counting both, their share changed by ${shown.map(told).join("; ")}` +
+    `${shown.length < measured.length ? ", the largest change of all models here" : ""}.`;
 }
 
 function emergenceSentence(models) {

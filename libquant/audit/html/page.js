@@ -18,7 +18,11 @@ function heading() {
 function verdictLine(model) {
   const criteria = model.gate.criteria || [];
   const broken = criteria.filter((c) => c.verdict === "fail"), kept = criteria.filter((c) => c.verdict === "pass");
-  if (model.gate.verdict === "fail") return `${count(broken.length, "limit is", "limits are")} broken:`;
+  const open = criteria.filter((c) => c.verdict === "inconclusive" && c.decides !== false).length;
+  if (model.gate.verdict === "fail") {
+    return `${count(broken.length, "limit is", "limits are")} broken` +
+      (open > 0 ? `; ${open} more could not be decided, “Every limit” says why:` : ":");
+  }
   if (model.gate.verdict === "pass") {
     return `No limit is broken; ${kept.length} of ${criteria.length} could be checked. This does not prove that the model is fair, only that ` +
       "quantization was not seen to make it worse on these items.";
