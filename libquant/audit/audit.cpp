@@ -61,22 +61,20 @@ FormatAudit audit_format(Comparison comparison, const SliceOptions& options) {
   return out;
 }
 
-// The farthest first, of every template one as long as there are others: its items resemble each
-// other, and would show the same again.
+// The farthest first, but one of each template before the second of any: items of one template
+// resemble each other.
 std::vector<std::size_t> most_changed(std::span<const ItemComparison> items, std::size_t count) {
   std::vector<std::size_t> order(items.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto farther = [&](std::size_t a, std::size_t b) {
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return items[a].js_distance > items[b].js_distance;
-  };
-  std::stable_sort(order.begin(), order.end(), farther);
+  });
   std::set<std::uint32_t> seen;
   std::vector<std::size_t> chosen, others;
   for (const std::size_t i : order)
     (seen.insert(items[i].cluster).second ? chosen : others).push_back(i);
   chosen.insert(chosen.end(), others.begin(), others.end());
   chosen.resize(std::min(chosen.size(), count));
-  std::stable_sort(chosen.begin(), chosen.end(), farther);
   return chosen;
 }
 

@@ -68,7 +68,8 @@ struct ModelAudit {
   std::vector<FormatAudit> formats;  ///< every format that both models have scores in
   std::size_t leading = 0;           ///< index of the report's format
   std::optional<std::size_t> pairs;  ///< index of the format for sentence pairs, if not leading
-  /// Items of the leading comparison, most changed first; different templates as long as they last.
+  /// Items of the leading comparison, most changed first, one of each template before the second of
+  /// any.
   std::vector<std::size_t> changed;
   GateResult gate;
   std::vector<std::string> findings;  ///< sentences for people, worst first

@@ -65,8 +65,8 @@ function changedItems(model, id) {
   const changed = items.filter((item) => item.base_choice !== item.quantized_choice).length;
   const cards = items.map((item, i) => itemCard(item, i + 1));
   return el("div", { class: "items", id: `${id}-items` },
-    el("p", { class: "lead" }, `These ${count(items.length, "item", "items")} changed most, the largest change first; ` +
-      `in ${changed} of them another answer is chosen than before. Questions made from one template are listed once where there are enough templates. ` +
+    el("p", { class: "lead" }, `These ${count(items.length, "item", "items")} changed most, the largest change first, but one of each template before the ` +
+      `second of any; in ${changed} of them another answer is chosen than before. ` +
       "They are examples, not a sample: most items change less."),
     cards.slice(0, ITEMS_AT_FIRST),
     cards.length > ITEMS_AT_FIRST ? fold(`Show ${cards.length - ITEMS_AT_FIRST} more`, false, cards.slice(ITEMS_AT_FIRST)) : null);
