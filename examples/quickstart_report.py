@@ -2,12 +2,21 @@
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 
 
 def weight_bytes(path: Path) -> int:
     """Of a .gguf file or of the safetensors of a folder."""
     return path.stat().st_size if path.is_file() else sum(file.stat().st_size for file in path.glob("*.safetensors"))
+
+
+def print_audit(run: Path) -> None:
+    report = json.loads((run / "audit" / "report.json").read_text(encoding="utf-8"))
+    model = report["models"][0]
+    print(f"\nThe original and the GPTQ model were asked {report['items']['total']} questions about people:")
+    for text in model["findings"][:3] + [f"Gate ({model['gate']['verdict']}): {model['gate']['summary']}"]:
+        print(textwrap.fill(text, 100, initial_indent="* ", subsequent_indent="  "))
 
 
 def main(run: Path, model: Path) -> int:
@@ -32,10 +41,12 @@ def main(run: Path, model: Path) -> int:
 
     print(f"\n{measured['gptq']['scored_tokens']} tokens of examples/evaluation/held_out.txt were scored in windows of "
           f"{measured['gptq']['window']}; seconds are those of quantizing.\n\n"
+          f"audit            {run}/audit/report.html (opens in any browser; in words: {run}/audit.txt)\n"
           f"original         {model}\n"
           f"vLLM, SGLang     {run}/gptq/compressed-tensors (and rtn/...)\n"
           f"llama.cpp        {run}/gptq/gguf/model.gguf (and rtn/...)\n"
           f"full reports     {run}/*.json")
+    print_audit(run)
     if not original < measured["gptq"]["perplexity"] < measured["rtn"]["perplexity"]:
         print("original < gptq < rtn does not hold", file=sys.stderr)
         return 1

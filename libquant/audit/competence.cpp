@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 
 #include "libquant/core/error.h"
@@ -159,7 +160,7 @@ LeadingFormat leading_format(std::span<const Competence> formats,
   if (choices.empty()) return {ScoringFormat::sentence_per_token, false, std::string(kUntold)};
   const auto better = [](const Competence* a, const Competence* b) {
     const auto rank = [](const Competence* entry) {
-      return std::pair(entry->beats_chance && abstains(*entry), surplus(*entry));
+      return std::tuple(entry->beats_chance && abstains(*entry), surplus(*entry), abstains(*entry));
     };
     return rank(a) < rank(b);
   };

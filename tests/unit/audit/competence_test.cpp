@@ -102,6 +102,10 @@ TEST_CASE("the leading format beats chance, and shows abstention where one does"
   const LeadingFormat alone = leading_format(std::vector{letters, sum});
   CHECK(alone.format == ScoringFormat::answer_sum);
   CHECK(alone.reason.find("to only 2.1 %") != std::string::npos);
+  // As near to chance as each other: the one that can show abstention.
+  const std::vector<Competence> ties{entry(ScoringFormat::answer_sum, 0.3, 0.02),
+                                     entry(ScoringFormat::answer_per_token, 0.3, 0.25)};
+  CHECK(leading_format(ties).format == ScoringFormat::answer_per_token);
   const LeadingFormat none = leading_format(std::vector{letters});
   CHECK_FALSE(none.competent);
   CHECK(none.reason.find("cannot be told from chance") != std::string::npos);
