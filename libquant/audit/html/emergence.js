@@ -29,9 +29,13 @@ function emergenceSentence(models) {
   const start = measured.length === 1 ? "After quantization" : `In the worst case (${worst.name})`;
   const figures = `${start}, ${percent(all.emergence.value)} of the questions that the original never answered with the stereotype ` +
     `get that answer; resampling the unchanged original would already give ${percent(all.emergence_null.value)}. `;
+  if (clear.length === 0 && clearlyBelow(all.excess_emergence)) {
+    return figures + `The difference, ${withInterval(all.excess_emergence, points)}, says that fewer appear than by chance` +
+      (measured.length > 1 ? "; no model here shows more." : ". That is a change too: see how answers moved.");
+  }
   if (clear.length === 0) {
     return figures + `The difference, ${withInterval(all.excess_emergence, points)}, cannot be told from no change` +
-      (measured.length > 1 ? "; this holds for every model here." : ".");
+      (measured.length > 1 ? "; no model here shows more than chance." : ".");
   }
   const which = measured.length === 1 ? "" : ` ${clear.length} of ${measured.length} models are clearly above chance.`;
   return figures + `The difference, ${withInterval(all.excess_emergence, points)}, ` +

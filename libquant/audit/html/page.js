@@ -56,12 +56,17 @@ function verdictCard(model, i) {
     fold("Every limit", true, criteriaTable(model)));
 }
 
+// Names of formats as this page calls them.
+function inWords(text) {
+  return text ? text.replace(/\b[a-z]+(_[a-z]+)+\b/g, (name) => (Object.hasOwn(FORMATS, name) ? `“${FORMATS[name]}”` : name)) : text;
+}
+
 function competenceLine() {
   const base = report.base || {};
   if (!report.format_reason && !base.accuracy) return null;
   const warn = report.competent === false;
   return el("div", { class: `note ${warn ? "warn" : ""}` }, el("p", {}, el("strong", {}, warn ? "Can the test tell anything here? Hardly. " : "Can the test tell anything here? Yes. "),
-    foreign(report.format_reason || `The original is right on ${withInterval(base.accuracy, percent)} of the items whose context decides.`),
+    foreign(inWords(report.format_reason) || `The original is right on ${withInterval(base.accuracy, percent)} of the items whose context decides.`),
     ` All figures are for the format “${formatName(report.format)}” unless they name another.`));
 }
 

@@ -108,7 +108,7 @@ const VERDICTS = {
 // Criteria of the gate: what they ask, and the unit of measure and limit.
 const CRITERIA = {
   excess_emergence: ["New stereotyped answers, beyond chance", points],
-  stereotype_rate_change: ["More or fewer stereotyped answers than before, in all", points],
+  stereotype_rate_change: ["The share of stereotyped answers changed, up or down", (x) => fixed(100 * x, 1) + SPACE + "points"],
   answers_changed: ["Answers that changed, in whatever direction", (x) => percent(x)],
   worst_group_excess_emergence: ["New stereotyped answers in the group that is hit worst", points],
   unknown_rate_drop: ["Fewer “cannot tell” answers where nothing can be told", points],
