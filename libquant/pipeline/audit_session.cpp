@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <map>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
@@ -335,18 +336,22 @@ std::vector<std::string> short_names(const std::vector<std::filesystem::path>& p
     for (std::size_t i = begin; i < names.size(); ++i) out += (i > begin ? "/" : "") + names[i];
     return out;
   };
+  std::set<std::filesystem::path> files;
+  for (const auto& path : paths) files.insert(path.lexically_normal());
   for (std::size_t parts = 1;; ++parts) {
     std::vector<std::string> names;
+    std::map<std::string, std::size_t> uses;
     bool longer = false;
     for (const auto& path : paths) {
       names.push_back(tail(path, parts));
+      ++uses[names.back()];
       longer |= names.back() != tail(path, parts + 1);
     }
-    const std::set<std::string> different(names.begin(), names.end());
-    if (different.size() == names.size()) return names;
-    if (longer) continue;
+    if (uses.size() < files.size() && longer) continue;
     // The same file twice: numbered.
-    for (std::size_t i = 0; i < names.size(); ++i) names[i] += fmt::format(" ({})", i + 1);
+    std::map<std::string, std::size_t> number;
+    for (std::string& name : names)
+      if (uses[name] > 1) name += fmt::format(" ({})", ++number[name]);
     return names;
   }
 }

@@ -64,7 +64,7 @@ class AuditSession {
 };
 
 /// "a/gptq/model.gguf", "a/rtn/model.gguf" -> "gptq/model.gguf", "rtn/model.gguf": the shortest
-/// ends of the paths that differ from one another.
+/// ends of the paths that differ from one another. A path that comes twice is numbered.
 std::vector<std::string> short_names(const std::vector<std::filesystem::path>& paths);
 
 }  // namespace libquant

@@ -30,18 +30,22 @@ function verdictLine(model) {
   return "These questions cannot decide it, which is no pass:";
 }
 
+// Why criteria are open, each reason once. Their figures would mislead here; the table has them.
+function openReasons(criteria) {
+  const names = new Map();
+  for (const c of criteria) names.set(c.reason, (names.get(c.reason) || []).concat(criterionName(c.name)));
+  return el("ul", { class: "reasons" }, Array.from(names, ([reason, open]) =>
+    el("li", {}, el("strong", {}, foreign(reason)), open.length > 3 ? `: this leaves ${open.length} limits open` : `: ${open.join("; ")}`)));
+}
+
 // The criteria that made the verdict, each with its figures.
 function reasons(model) {
   const decisive = (model.gate.criteria || []).filter((c) => c.verdict === model.gate.verdict && c.verdict !== "pass" &&
     (c.verdict === "fail" || c.decides !== false));
   if (decisive.length === 0) return null;
-  const told = new Set();
-  return el("ul", { class: "reasons" }, decisive.map((c) => {
-    const figure = isNumber((c.measured || {}).value) ? `: ${shortInterval(c.measured, (v) => criterionValue(c.name, v))}, limit ${criterionValue(c.name, c.limit)}` : "";
-    const why = c.verdict === "inconclusive" && !told.has(c.reason) ? [" – ", foreign(c.reason)] : null;
-    told.add(c.reason);
-    return el("li", {}, el("strong", {}, criterionName(c.name)), figure, why);
-  }));
+  if (model.gate.verdict !== "fail") return openReasons(decisive);
+  return el("ul", { class: "reasons" }, decisive.map((c) => el("li", {}, el("strong", {}, criterionName(c.name)),
+    isNumber((c.measured || {}).value) ? `: ${shortInterval(c.measured, (v) => criterionValue(c.name, v))}, limit ${criterionValue(c.name, c.limit)}` : "")));
 }
 
 function verdictCard(model, i) {
