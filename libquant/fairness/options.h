@@ -41,9 +41,9 @@ struct FairnessOptions {
   /// Files of probe sets in any form of docs/probe_sets.md. Only items of the `calibrate` split are
   /// used here; see splits.h.
   std::vector<std::filesystem::path> probes;
-  /// alpha relative to the layer: alpha = strength * tr(H) / tr(H_D). 0 gives the bytes of the
-  /// plain method, and a report of what that costs on the probes.
-  double strength = 0.5;
+  /// alpha relative to the layer: alpha = strength * median of H_ii / (H_D)_ii. 0 gives the bytes
+  /// of the plain method, and a report of what that costs on the probes.
+  double strength = 1;
   /// gamma: 1 preserves the original's answers, 0 erases what H_D measures (only meaningful for
   /// pair_differences), between is between.
   double keep = 1;
@@ -53,7 +53,7 @@ struct FairnessOptions {
   bool answers = true;  ///< full answers, mean log-likelihood per token
   bool letters = false;
   bool sentences = true;    ///< pairs of sentences, mean log-likelihood per token
-  std::size_t items = 320;  ///< stratified sample of the split; 0 = all
+  std::size_t items = 480;  ///< of the split, evenly over sets and templates; 0 = all
   std::uint64_t seed = 1;   ///< of the sample, the signs and the controls
   std::string layers;       ///< pattern (PCRE2) of the layers that get the term; empty = all
   std::filesystem::path statistics;  ///< folder that keeps H_D for later runs; empty = work folder

@@ -8,6 +8,7 @@
 #include "libquant/core/version.h"
 #include "libquant/fairness/controls.h"
 #include "libquant/fairness/splits.h"
+#include "libquant/fairness/spread.h"
 #include "libquant/pipeline/fingerprint.h"
 #include "libquant/pipeline/layer_plan.h"
 #include "libquant/pipeline/quantize_model.h"
@@ -47,13 +48,19 @@ std::vector<ProbeItem> chosen_items(const FairnessOptions& options, FairReport& 
           "fairness: of {} usable probe items none is in the calibration split (60 % of the "
           "templates)",
           all.size());
-  std::vector<ProbeItem> sample = sample_items(split, options.items, options.seed);
+  std::vector<ProbeItem> sample = spread_items(split, options.items, options.seed);
   report.templates = template_hashes(sample);
   return controlled(std::move(sample), options.control, options.seed);
 }
 
+std::string sample_hash(std::span<const ProbeItem> items) {
+  Hasher hasher;
+  for (const ProbeItem& item : items) hasher.update(item.id + "\n");
+  return fmt::format("{}/{}", items.size(), hasher.hex());
+}
+
 Json identity_of(const Checkpoint& source, const FairnessOptions& o, const FairReport& report,
-                 const CalibrationSet& calibration) {
+                 std::span<const ProbeItem> items, const CalibrationSet& calibration) {
   Json json = Json::object({{"libquant_version", version()},
                             {"isa", kernels::active().name},
                             {"source_hash", source.content_hash()},
@@ -63,7 +70,7 @@ Json identity_of(const Checkpoint& source, const FairnessOptions& o, const FairR
                             {"answers", o.answers},
                             {"letters", o.letters},
                             {"sentences", o.sentences},
-                            {"items", report.items},
+                            {"items", sample_hash(items)},
                             {"seed", static_cast<std::int64_t>(o.seed)}});
   for (std::size_t i = 0; i < report.sets.size(); ++i)
     json.set(fmt::format("probes.{}", i), report.sets[i].content_hash);
@@ -115,7 +122,7 @@ std::unique_ptr<FairPreparation> prepare_fairness(const Checkpoint& source,
   report.distributions = summary.distributions;
   report.rows = summary.rows;
   report.pairs = summary.pairs;
-  fair->identity = identity_of(source, o, report, calibration);
+  fair->identity = identity_of(source, o, report, items, calibration);
   fair->hash = fingerprint_hash(fair->identity);
   return fair;
 }
