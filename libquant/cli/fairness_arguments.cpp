@@ -79,7 +79,9 @@ void add_fairness(CLI::App& command, FairnessOptions& fairness) {
   add_named(command, "--fairness-mode", fairness.mode, fairness_mode_from,
             "quadratic (default), or fair-gptq-2509.15206: the published update, for comparison");
   add_forms(command, fairness);
-  command.add_option("--probe-items", fairness.items, "items to use, stratified; 0: all")
+  command
+      .add_option("--probe-items", fairness.items,
+                  "items to use, spread evenly over sets and templates; 0: all")
       ->capture_default_str();
   command.add_option("--probe-seed", fairness.seed, "of the sample, signs and controls")
       ->capture_default_str();
@@ -91,6 +93,15 @@ void add_fairness(CLI::App& command, FairnessOptions& fairness) {
       .add_option("--fairness-statistics", fairness.statistics,
                   "keep the statistics of the probes here, for later runs with the same probes")
       ->type_name("DIR");
+}
+
+void check_fairness_is_on(const CLI::App& command, const FairnessOptions& fairness) {
+  if (fairness.enabled()) return;
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_name();
+    if (option->count() > 0 && (name.starts_with("--fairness") || name.starts_with("--probe")))
+      throw CLI::ValidationError(name + " has no effect without --probes FILE...");
+  }
 }
 
 }  // namespace libquant::cli

@@ -193,7 +193,10 @@ void add_quantize(CLI::App& app, int& exit_code) {
   add_layers(*command, *a);
   add_fairness(*command, a->options.fairness);
   add_common(*command, a->common);
-  command->callback([a, &exit_code] { exit_code = run(*a); });
+  command->callback([a, command, &exit_code] {
+    check_fairness_is_on(*command, a->options.fairness);
+    exit_code = run(*a);
+  });
 }
 
 }  // namespace libquant::cli

@@ -154,6 +154,52 @@ elif [ $code != 0 ]; then # the run may have won the race
 fi
 expect 0 "interrupted run resumed" "$libquant" quantize model -o s --group-size 32 --calibration text.txt --windows 30 --window 300 --resume
 
+# The fairness term: what it changes, what it reports, and what it refuses.
+python3 - <<'PYTHON'
+import json
+with open("choices.jsonl", "w") as choices, open("pairs.jsonl", "w") as pairs:
+    for i in range(40):
+        choices.write(json.dumps({"question": f"ab c{i}?", "template": f"t{i // 2}", "options": [
+            {"text": f"ba {i}", "role": "stereotype"}, {"text": "cab", "role": "anti"}, {"text": "no", "role": "unknown"}]}) + "\n")
+        pairs.write(json.dumps({"stereotype": f"abc {i} da", "anti": f"cba {i} da", "template": f"p{i}"}) + "\n")
+json.dump({"probes": ["choices.jsonl", "pairs.jsonl"], "strength": 0.25, "items": 10}, open("fair.json", "w"))
+json.dump({"probes": ["choices.jsonl"], "power": 2}, open("unfair.json", "w"))
+PYTHON
+small=("$libquant" quantize model --group-size 32 --bits 3 "${calibration[@]}")
+probes=(--probes choices.jsonl pairs.jsonl)
+expect 0 "plain, 3 bits" "${small[@]}" -o fair-none
+expect 0 "fairness of strength 0" "${small[@]}" -o fair-0 "${probes[@]}" --fairness 0
+cmp -s fair-none/model.safetensors fair-0/model.safetensors || { echo "FAILED: strength 0 changes bytes"; failures=$((failures + 1)); }
+holds out "strength 0" "the report names the strength"
+expect 0 "fairness" "${small[@]}" -o fair-1 "${probes[@]}" --probe-items 24 --fairness-statistics kept --json
+json 'r["fairness"]["strength"] == 1 and r["fairness"]["items"] == 24' "strength and number of items"
+json 'all(l["fairness"]["alpha"] > 0 for l in r["layers"])' "every layer has the term"
+json 'r["fairness"]["statistics_seconds"] > 0' "statistics are computed"
+cmp -s fair-none/model.safetensors fair-1/model.safetensors && { echo "FAILED: the term changes nothing"; failures=$((failures + 1)); }
+expect 0 "kept statistics" "${small[@]}" -o fair-2 "${probes[@]}" --probe-items 24 --fairness-statistics kept --fairness 2 --json
+json 'r["fairness"]["statistics_seconds"] == 0' "kept statistics are used again"
+expect 1 "statistics of other probes" "${small[@]}" -o fair-3 --probes choices.jsonl --probe-items 24 --fairness-statistics kept
+holds err "name another folder" "statistics of other probes are refused"
+expect 0 "fairness by configuration" "${small[@]}" -o fair-4 --fairness-config fair.json --json
+json 'r["fairness"]["strength"] == 0.25 and r["fairness"]["items"] == 10' "the configuration is read"
+expect 0 "configuration and options" "${small[@]}" -o fair-5 --fairness-config fair.json --fairness 0.5 \
+  --fairness-control shuffle_options --fairness-forms answers --dry-run
+expect 0 "one layer kind" "${small[@]}" -o fair-6 "${probes[@]}" --fairness-layers down_proj --json
+json 'all((l["fairness"]["alpha"] > 0) == l["name"].endswith("down_proj") for l in r["layers"])' "--fairness-layers"
+expect 2 "unknown key" "${small[@]}" -o fair-7 --fairness-config unfair.json
+holds err "power" "an unknown key of the configuration is named"
+expect 2 "negative strength" "${small[@]}" -o fair-7 "${probes[@]}" --fairness -1
+expect 2 "unknown statistic" "${small[@]}" -o fair-7 "${probes[@]}" --fairness-statistic magic
+holds err "second_moments" "an unknown statistic names the known ones"
+expect 2 "strength without probes" "${small[@]}" -o fair-7 --fairness 1
+holds err "no effect without --probes" "a term that nothing switches on is an error"
+expect 1 "erasing answers" "${small[@]}" -o fair-7 "${probes[@]}" --fairness-target erase
+holds err "pair_differences" "erasing names the statistic that it needs"
+expect 1 "fairness of rounding" "${small[@]}" -o fair-7 "${probes[@]}" --method rtn
+expect 1 "audit on what shaped the model" "$libquant" audit --base model --quantized fair-1 "${probes[@]}" --formats answers
+holds err "--split evaluate" "an audit on calibration items names the way out"
+expect 0 "audit on the evaluate split" "$libquant" audit --base model --quantized fair-1 "${probes[@]}" --formats answers --split evaluate --json
+
 # Layers that fall back beyond the limit: files are there, the exit code tells.
 python3 - <<'PYTHON'
 import json, struct
