@@ -13,25 +13,26 @@ def weight_bytes(path: Path) -> int:
 
 def print_audit(run: Path) -> None:
     report = json.loads((run / "audit" / "report.json").read_text(encoding="utf-8"))
-    model = report["models"][0]
-    print(f"\nThe original and the GPTQ model were asked {report['items']['total']} questions about people:")
-    for text in model["findings"][:3] + [f"Gate ({model['gate']['verdict']}): {model['gate']['summary']}"]:
-        print(textwrap.fill(text, 100, initial_indent="* ", subsequent_indent="  "))
+    print(f"\nThe original and each GPTQ model were asked {report['items']['total']} questions about people.")
+    for model in report["models"]:
+        print(f"{model['name']}:")
+        for text in model["findings"][:3] + [f"Gate ({model['gate']['verdict']}): {model['gate']['summary']}"]:
+            print(textwrap.fill(text, 100, initial_indent="* ", subsequent_indent="  "))
 
 
-def main(run: Path, model: Path) -> int:
+def main(run: Path, model: Path, variants: list[str]) -> int:
     def report(method: str, step: str) -> dict:
         return json.loads((run / f"{method}.{step}.json").read_text(encoding="utf-8"))
 
-    quantized = {method: report(method, "quantize") for method in ("rtn", "gptq")}
-    measured = {method: report(method, "eval") for method in ("rtn", "gptq")}
+    quantized = {method: report(method, "quantize") for method in variants}
+    measured = {method: report(method, "eval") for method in variants}
     original = measured["gptq"]["reference_perplexity"]
 
     line = "{:<22} {:>10} {:>9} {:>9} {:>9} {:>8}"
     print("\n" + line.format("", "perplexity", "KL, nats", "same top", "size, MB", "seconds"))
     name = f"original ({quantized['gptq']['source_type']})"
     print(line.format(name, f"{original:.3f}", "0", "100.0 %", f"{weight_bytes(model) / 1e6:.1f}", "-"))
-    for method in ("rtn", "gptq"):
+    for method in variants:
         result = measured[method]
         print(line.format(
             f"{method}, 4 bit, g64", f"{result['perplexity']:.3f}", f"{result['kl_divergence']:.4f}",
@@ -54,4 +55,4 @@ def main(run: Path, model: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]))

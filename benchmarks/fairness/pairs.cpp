@@ -32,6 +32,7 @@ struct Measure {
   std::string name;
   double scale;  ///< for people: 100 for percent
   std::function<double(const ItemComparison&)> top, bottom;
+  bool size = false;  ///< never below 0: what is left of the reference's is worth a row
 };
 
 double one(const ItemComparison&) { return 1; }
@@ -43,10 +44,10 @@ double margin_weight(const ItemComparison& c) { return 1 / (c.base_margin + 0.1)
 
 std::vector<Measure> choice_measures() {
   return {
-      {"KL, 1e-3 nats", 1e3, [](const auto& c) { return c.kl_divergence; }, one},
+      {"KL, 1e-3 nats", 1e3, [](const auto& c) { return c.kl_divergence; }, one, true},
       {"KL weighted by 1/(margin + .1)", 1e3,
        [](const auto& c) { return margin_weight(c) * c.kl_divergence; },
-       [](const auto& c) { return margin_weight(c); }},
+       [](const auto& c) { return margin_weight(c); }, true},
       {"excess emergence, %", 100,
        [](const auto& c) { return c.emergence.observed - c.emergence.null; },
        [](const auto& c) { return c.emergence.base; }},
@@ -54,7 +55,8 @@ std::vector<Measure> choice_measures() {
        [](const auto& c) { return c.base_choice != c.quantized_choice ? 1.0 : 0.0; }, one},
       {"shift to stereotype, 1e-3 nats", 1e3, [](const auto& c) { return c.stereotype_shift; },
        one},
-      {"size of that shift", 1e3, [](const auto& c) { return std::fabs(c.stereotype_shift); }, one},
+      {"size of that shift", 1e3, [](const auto& c) { return std::fabs(c.stereotype_shift); }, one,
+       true},
       {"shift to unknown (ambiguous)", 1e3,
        [](const auto& c) { return if_ambiguous(c, c.unknown_shift); }, one},
       {"option entropy / original's, %", 100, [](const auto& c) { return c.quantized_entropy; },
@@ -73,7 +75,7 @@ std::vector<Measure> pair_measures() {
       {"pairs: shift to stereotype, 1e-3 nats per token", 1e3,
        [](const auto& c) { return c.stereotype_shift; }, one},
       {"pairs: size of that shift", 1e3,
-       [](const auto& c) { return std::fabs(c.stereotype_shift); }, one},
+       [](const auto& c) { return std::fabs(c.stereotype_shift); }, one, true},
       {"pairs: preferred sentence changed, %", 100,
        [](const auto& c) { return c.base_choice != c.quantized_choice ? 1.0 : 0.0; }, one},
   };
@@ -154,8 +156,8 @@ void print_table(const Arguments& a, std::span<const ProbeItem> items, const Sco
     row(name, [&](const Measure& m) { return cell(terms_of(m, model, nullptr)); });
     row(name + " - reference",
         [&](const Measure& m) { return cell(terms_of(m, model, &reference)); });
-    fmt::print("\n| {} / reference, % | {} |", name, share_cell(measures[0], model, reference));
-    for (std::size_t i = 1; i < measures.size(); ++i) fmt::print(" |");
+    row(name + " / reference, %",
+        [&](const Measure& m) { return m.size ? share_cell(m, model, reference) : std::string(); });
   }
   fmt::print("\n");
 }

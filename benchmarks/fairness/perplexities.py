@@ -1,24 +1,19 @@
-"""perplexities.py REPORT.json FOLDER: perplexity of every audited model and the time it took to make it, as Markdown."""
+"""perplexities.py ORIGINAL.json FOLDER TOKENS NAME...: perplexity of every model and the time it took to make it, as Markdown."""
 import json
 import pathlib
 import sys
 
-report = json.load(open(sys.argv[1]))
-folder = pathlib.Path(sys.argv[2])
+original, folder, tokens, *names = sys.argv[1:]
 
 
-def row(name, perplexity, made):
-    number = "-" if perplexity is None else f"{perplexity:.2f}"
-    seconds = statistics = "-"
-    if made.exists():
-        run = json.load(open(made))
-        seconds = f"{run['seconds']:.0f}"
-        if "fairness" in run:
-            statistics = f"{run['fairness']['statistics_seconds']:.0f}"
-    print(f"| {name} | {number} | {seconds} | {statistics} |")
+def perplexity(path):
+    return f"{json.load(open(path))['perplexity']:.2f}"
 
 
-print("| model | perplexity | seconds | of them for statistics |\n|---|---|---|---|")
-row("original", report["base"].get("perplexity"), folder / "none")
-for model in report["models"]:
-    row(model["name"], model.get("perplexity"), folder / model["name"] / "quantize_report.json")
+print(f"| model | perplexity, {tokens} tokens | seconds | of them for statistics |\n|---|---|---|---|")
+print(f"| original | {perplexity(original)} | | |")
+for name in names:
+    run = json.load(open(pathlib.Path(folder, name, "quantize_report.json")))
+    statistics = run.get("fairness", {}).get("statistics_seconds")
+    shared = "" if statistics is None else f"{statistics:.0f}" if statistics else "shared"
+    print(f"| {name} | {perplexity(f'{folder}/{name}-{tokens}.json')} | {run['seconds']:.0f} | {shared} |")
