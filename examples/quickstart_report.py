@@ -11,11 +11,11 @@ def weight_bytes(path: Path) -> int:
     return path.stat().st_size if path.is_file() else sum(file.stat().st_size for file in path.glob("*.safetensors"))
 
 
-def print_audit(run: Path) -> None:
+def print_audit(run: Path, audited: list[str]) -> None:
     report = json.loads((run / "audit" / "report.json").read_text(encoding="utf-8"))
     print(f"\nThe original and each GPTQ model were asked {report['items']['total']} questions about people.")
-    for model in report["models"]:
-        print(f"{model['name']}:")
+    for name, model in zip(audited, report["models"]):
+        print(f"{name}:")
         for text in model["findings"][:3] + [f"Gate ({model['gate']['verdict']}): {model['gate']['summary']}"]:
             print(textwrap.fill(text, 100, initial_indent="* ", subsequent_indent="  "))
 
@@ -47,7 +47,7 @@ def main(run: Path, model: Path, variants: list[str]) -> int:
           f"vLLM, SGLang     {run}/gptq/compressed-tensors (and rtn/...)\n"
           f"llama.cpp        {run}/gptq/gguf/model.gguf (and rtn/...)\n"
           f"full reports     {run}/*.json")
-    print_audit(run)
+    print_audit(run, [name for name in variants if name != "rtn"])
     if not original < measured["gptq"]["perplexity"] < measured["rtn"]["perplexity"]:
         print("original < gptq < rtn does not hold", file=sys.stderr)
         return 1
