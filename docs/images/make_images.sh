@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The pictures of docs/reading_the_report.md: the demonstration model against two of its quantized forms, on a sample of
-# the project's own probe set. Usage: bash docs/images/make_images.sh   (after the release build; some minutes)
-# LIBQUANT_REPORT=report.html takes the screenshots of a report that is there already.
+# The pictures of docs/reading_the_report.md: the demonstration model against two of its quantized forms, and a sweep over
+# bit widths, on samples of the project's own probe set. Usage: bash docs/images/make_images.sh   (after the release build;
+# some minutes). LIBQUANT_REPORT=report.html and LIBQUANT_SWEEP=report.html take the screenshots of reports that are there
+# already.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,6 +20,10 @@ if [ -z "${LIBQUANT_REPORT:-}" ]; then
     --items 360 --formats answers --generations 6 --gate default --output "$work/audit" || [ $? -ge 3 ]
 fi
 
+sweep=${LIBQUANT_SWEEP:-$work/sweep/report.html}
+[ -n "${LIBQUANT_SWEEP:-}" ] || build/release/bin/libquant sweep --model "$(bash examples/fetch_model.sh)" --items 240 \
+  --probes examples/probes/libquant_questions.jsonl --formats answers --output "$work/sweep"
+
 # NAME HEIGHT HIDDEN: the page without what the selector HIDDEN names. The copy has no security policy, which would refuse
 # the additional style.
 shot() {
@@ -34,3 +39,5 @@ shot report_emergence 700 'header, footer, #main > :not(#overview)'
 shot report_shift 700 "$detail :not(h2):not(#model-2-shift)"
 shot report_groups 900 "$detail :not(#model-2-groups)"
 shot report_items 960 "$detail :not(.items)"
+report=$sweep
+shot report_dose 800 'header, footer, #main > :not(#overview), #overview > :not(#picture-dose)'

@@ -26,12 +26,19 @@ function emergenceSentence(models) {
   const worst = measured.reduce((a, b) => (b.all.excess_emergence.value > a.all.excess_emergence.value ? b : a));
   const all = worst.all;
   const clear = measured.filter((m) => clearlyAbove(m.all.excess_emergence));
+  const fewer = measured.filter((m) => clearlyBelow(m.all.excess_emergence));
+  if (clear.length === 0 && fewer.length > 0 && measured.length > 1) {
+    const least = fewer.reduce((a, b) => (b.all.excess_emergence.value < a.all.excess_emergence.value ? b : a));
+    return `Where the original never answered with the stereotype, no model here does so more often than chance alone would; ` +
+      `${fewer.length} of ${measured.length} do so clearly less often (${least.name}: ${withInterval(least.all.excess_emergence, points)}). ` +
+      "That is a change too: see whether “cannot tell” rose, and how answers moved.";
+  }
   const start = measured.length === 1 ? "After quantization" : `In the worst case (${worst.name})`;
   const figures = `${start}, ${percent(all.emergence.value)} of the questions that the original never answered with the stereotype ` +
     `get that answer; resampling the unchanged original would already give ${percent(all.emergence_null.value)}. `;
   if (clear.length === 0 && clearlyBelow(all.excess_emergence)) {
     return figures + `The difference, ${withInterval(all.excess_emergence, points)}, says that fewer appear than by chance` +
-      (measured.length > 1 ? "; no model here shows more." : ". That is a change too: see how answers moved.");
+      ". That is a change too: see whether “cannot tell” rose, and how answers moved.";
   }
   if (clear.length === 0) {
     return figures + `The difference, ${withInterval(all.excess_emergence, points)}, cannot be told from no change` +
@@ -126,13 +133,22 @@ function emergencePicture(models) {
   });
 }
 
+// Where "cannot tell" moves with the bits, fewer stereotyped answers mean something else.
+function doseOfUnknown(dose) {
+  const unknown = dose.unknown;
+  if (!unknown || !isNumber(unknown.odds_ratio_per_bit)) return "";
+  const clear = clearlyAbove(unknown.coefficient) || clearlyBelow(unknown.coefficient);
+  return `Each bit less multiplies the odds of a “cannot tell” answer by ${fixed(1 / unknown.odds_ratio_per_bit, 2)} ` +
+    `(${pText(unknown.p)}${clear ? "" : ", which cannot be told from no effect"}).`;
+}
+
 function doseSentence(dose) {
   const b = dose.coefficient;
   const per = `each bit less multiplies the odds of a stereotyped answer by ${fixed(1 / dose.odds_ratio_per_bit, 2)}`;
   if (!hasInterval(b)) return `Over all bit widths, ${per}.`;
-  if (clearlyBelow(b)) return `Fewer bits, more stereotyped answers: ${per} (p = ${pValue(dose.p)}).`;
-  if (clearlyAbove(b)) return `Fewer bits, fewer stereotyped answers: ${per} (p = ${pValue(dose.p)}). Check that this is no loss of ability.`;
-  return `No clear trend: ${per}, which cannot be told from no effect (p = ${pValue(dose.p)}).`;
+  if (clearlyBelow(b)) return `Fewer bits, more stereotyped answers: ${per} (${pText(dose.p)}).`;
+  if (clearlyAbove(b)) return `Fewer bits, fewer stereotyped answers: ${per} (${pText(dose.p)}). Check that this is no loss of ability.`;
+  return `No clear trend: ${per}, which cannot be told from no effect (${pText(dose.p)}).`;
 }
 
 function drawDose(dose, models, svg, width) {
@@ -161,7 +177,7 @@ function drawDose(dose, models, svg, width) {
 
 function dosePicture(dose, models) {
   return picture({
-    id: "picture-dose", sentence: doseSentence(dose), label: "Share of stereotyped answers against bits, with a fitted curve.",
+    id: "picture-dose", sentence: doseSentence(dose), also: doseOfUnknown(dose), label: "Share of stereotyped answers against bits, with a fitted curve.",
     legend: legendOf([["dot found", "circle", "measured"], ["trend found", "line", "fitted curve with its interval"]]),
     draw: (svg, width) => drawDose(dose, models, svg, width),
     reading: "Each circle is the share of ambiguous questions that a model answers with the stereotype. The curve is a logistic regression " +

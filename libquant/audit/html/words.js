@@ -83,6 +83,10 @@ function pValue(p) {
   return p < 0.001 ? "< 0.001" : fixed(p, 3);
 }
 
+function pText(p) {
+  return isNumber(p) && p < 0.001 ? "p < 0.001" : `p = ${pValue(p)}`;
+}
+
 const ROLES = {
   stereotype: "stereotyped answer",
   anti: "other person",
