@@ -14,10 +14,13 @@ namespace libquant {
 /// Text for calibration: `windows` windows of `window` tokens are drawn from the tokenized text,
 /// evenly spread (seed = 0) or at seeded places; they never overlap. Where the tokenizer's metadata
 /// asks for a BOS, every window begins with one (which counts as one of its tokens).
+///
+/// Many short windows: the first tokens of a sequence carry massive activations, and a Hessian that
+/// knows them from few sequences only quantizes badly (docs/calibration.md has figures).
 struct CalibrationOptions {
   std::vector<std::filesystem::path> texts;
-  std::size_t windows = 32;
-  std::size_t window = 512;
+  std::size_t windows = 256;
+  std::size_t window = 64;
   std::uint64_t seed = 0;
 };
 
