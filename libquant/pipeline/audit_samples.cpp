@@ -105,17 +105,23 @@ std::vector<const ProbeItem*> study_items(std::span<const ProbeItem> items) {
 
 StudyAnswers study_answers(const Model& model, const Tokenizer& tokenizer,
                            std::span<const ProbeItem* const> items, ChatFormat chat,
-                           const StudyProtocol& protocol, bool original,
+                           const StudyProtocol& protocol, std::size_t number,
                            const std::filesystem::path& file, const Json& header,
                            const ProgressCallback& progress) {
-  const Json full = full_header(header, protocol, chat, items.size());
+  // A stream that two models shared would be common noise.
+  const std::uint64_t stream = number == 0 ? 1 : 2 + number;
+  Json full = full_header(header, protocol, chat, items.size());
+  full.set("stream", stream);
   if (!file.empty()) {
     auto kept = read_answers(file, full);
     if (kept && fits(kept->common, items) && fits(kept->independent, items)) return *kept;
   }
   std::vector<AnswerStream> streams;
-  for (const Part& part : kParts)
-    if (original || part.name != "repeated") streams.push_back(part.stream);
+  for (const Part& part : kParts) {
+    if (number > 0 && part.name == "repeated") continue;
+    streams.push_back(part.stream);
+    if (part.name == "independent") streams.back().stream = stream;
+  }
   auto sampled = sample_answers(model, tokenizer, items, chat, protocol, streams, progress);
   StudyAnswers answers;
   for (std::size_t s = 0; s < streams.size(); ++s)

@@ -215,9 +215,9 @@ void AuditSession::ask_as_in_the_study(const Checkpoint& source, const Model& mo
   if (!study_chat_) study_chat_ = detect_chat_format(source.tokenizer());
   const std::string stage = "sampling answers of " + described.name;
   progress.stage(stage);
-  const bool original = study_.empty();
+  const std::size_t number = study_.size();
   study_.push_back(study_answers(model, Tokenizer(source.tokenizer()), study_items(items_),
-                                 *study_chat_, request_.protocol, original,
+                                 *study_chat_, request_.protocol, number,
                                  item_file("samples", described.name), score_header(described),
                                  progress.part(study_work(), stage)));
 }

@@ -49,6 +49,8 @@ done
 json same.json 'r["models"][0]["all"]["emergence_null"]["value"] > 0' "the null is not nothing"
 json same.json '[m["all"]["emergence"]["value"] for m in r["study_protocol"]["models"] if m["noise"] == "common"] == [0]' "common random numbers"
 
+json same.json '[m["all"]["emergence"]["low"] < m["expected_emergence"] < m["all"]["emergence"]["high"] and m["all"]["emergence"]["value"] > 0 for m in [r["study_protocol"]["unchanged"]] + r["study_protocol"]["models"] if m["noise"] == "independent"] == [True] * 2' "independent draws, of the second model too, show what the closed form says"
+
 # A sample, and a run that goes on: nothing is scored twice, the figures are the same.
 expect 0 "sample" "$libquant" audit --base model --quantized two --probes items.jsonl --items 60 --formats answers -o s
 cp s/report.json first.json
