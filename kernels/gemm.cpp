@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::size_t kPackedBytes = std::size_t{4} << 20;  // of one operand: both stay in L3
 
+constexpr std::size_t kLeastPanels = 4;  // of the left operand, in a block
+
 std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 std::size_t smaller(std::size_t a, std::size_t b) { return a < b ? a : b; }
 
@@ -18,18 +20,70 @@ std::size_t even_part(std::size_t total, std::size_t most, std::size_t unit) {
   return ceil_div(ceil_div(total, ceil_div(total, limit)), unit) * unit;
 }
 
+// Rows cut into blocks: large ones, and towards the end ever smaller ones, so that no thread waits
+// long for another.
+struct Cuts {
+  std::size_t rows, unit, most, threads;
+
+  std::size_t next(std::size_t rest) const noexcept {
+    const std::size_t share = smaller(ceil_div(rest, 2 * threads), most);
+    return smaller(rest, ceil_div(share == 0 ? 1 : share, unit) * unit);
+  }
+  std::size_t count() const noexcept {
+    std::size_t found = 0;
+    for (std::size_t rest = rows; rest > 0; rest -= next(rest)) ++found;
+    return found;
+  }
+  struct Block {
+    std::size_t begin, size;
+  };
+  Block at(std::size_t i) const noexcept {
+    std::size_t rest = rows;
+    for (; i > 0; --i) rest -= next(rest);
+    return {rows - rest, next(rest)};
+  }
+};
+
+// One right operand and where its product goes.
+template <typename T>
+struct Part {
+  Operand<T> b;
+  std::size_t n;
+  T* c;
+  std::size_t ldc;
+};
+
+template <typename T>
+const T* at(const Operand<T>& x, std::size_t r, std::size_t s) noexcept {
+  return x.data + static_cast<std::ptrdiff_t>(r) * x.row_stride +
+         static_cast<std::ptrdiff_t>(s) * x.col_stride;
+}
+
+// One left operand times several right ones. Their panels count as one row of panels.
 template <typename T>
 struct Product {
   const GemmTable<T>& table;
-  Operand<T> a, b;
-  T* c;
-  std::size_t ldc;
+  Operand<T> a;
+  const Part<T>* parts;
+  std::size_t count;
+  bool accumulate;
   std::size_t depth;  // summands of a pass
   T* right;
 
-  static const T* at(const Operand<T>& x, std::size_t r, std::size_t s) noexcept {
-    return x.data + static_cast<std::ptrdiff_t>(r) * x.row_stride +
-           static_cast<std::ptrdiff_t>(s) * x.col_stride;
+  struct Panel {
+    const Part<T>* part;
+    std::size_t col, cols;
+  };
+  Panel panel(std::size_t i) const noexcept {
+    const Part<T>* part = parts;
+    for (; i >= ceil_div(part->n, table.tile_cols); ++part) i -= ceil_div(part->n, table.tile_cols);
+    const std::size_t col = i * table.tile_cols;
+    return {part, col, smaller(table.tile_cols, part->n - col)};
+  }
+  std::size_t panels() const noexcept {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < count; ++i) sum += ceil_div(parts[i].n, table.tile_cols);
+    return sum;
   }
 
   // Calls body(first summand, summands) for every pass over [p, p + deep).
@@ -38,79 +92,94 @@ struct Product {
     for (std::size_t q = p; q < p + deep; q += depth) body(q, smaller(depth, p + deep - q));
   }
 
-  // Right panels of columns [col, col + cols) over summands [p, p + deep), one pass after another.
-  void pack_right(std::size_t col, std::size_t cols, std::size_t p,
+  // Panel `i` of the packed ones and its pass of `summands` that begins `behind` after the first.
+  T* packed(std::size_t i, std::size_t deep, std::size_t behind) const noexcept {
+    return right + (i * deep + behind) * table.tile_cols;
+  }
+
+  // Panels [first, first + some) over summands [p, p + deep), each with its passes in a row.
+  void pack_right(std::size_t first, std::size_t some, std::size_t p,
                   std::size_t deep) const noexcept {
-    const std::size_t nr = table.tile_cols, padded = ceil_div(cols, nr) * nr;
-    parallel_for(padded / nr, 4, [&](std::size_t i) {
-      for_passes(p, deep, [&](std::size_t q, std::size_t some) noexcept {
-        table.pack_right(at(b, q, col + i * nr), b.col_stride, b.row_stride,
-                         smaller(nr, cols - i * nr), some,
-                         right + (q - p) * padded + i * nr * some);
+    parallel_for(some, 4, [&](std::size_t i) {
+      const Panel wanted = panel(first + i);
+      const Operand<T>& b = wanted.part->b;
+      for_passes(p, deep, [&](std::size_t q, std::size_t summands) noexcept {
+        table.pack_right(at(b, q, wanted.col), b.col_stride, b.row_stride, wanted.cols, summands,
+                         packed(i, deep, q - p));
       });
     });
   }
 
-  // Rows [row, row + rows) and columns [first, first + some) of the packed ones. The left panels of
-  // a pass are used while they are in this thread's cache, and so are the rows of C.
-  void multiply(std::size_t row, std::size_t rows, std::size_t col, std::size_t cols,
-                std::size_t first, std::size_t some, std::size_t p, std::size_t deep,
-                bool accumulate) const noexcept {
-    const std::size_t mr = table.tile_rows, nr = table.tile_cols;
-    const std::size_t padded = ceil_div(cols, nr) * nr;
-    auto* left =
-        static_cast<T*>(scratch(Scratch::left, ceil_div(rows, mr) * mr * depth * sizeof(T)));
+  // Rows [row, row + rows) times the packed panels [from, to), which begin at panel `first`. The
+  // left panels of all passes stay in this thread's L2 cache; a right panel is read once, and the
+  // strip of C below it is at hand from pass to pass.
+  void multiply(std::size_t row, std::size_t rows, std::size_t first, std::size_t from,
+                std::size_t to, std::size_t p, std::size_t deep) const noexcept {
+    const std::size_t mr = table.tile_rows, high = ceil_div(rows, mr) * mr;
+    auto* left = static_cast<T*>(scratch(Scratch::left, high * deep * sizeof(T)));
     for_passes(p, deep, [&](std::size_t q, std::size_t summands) noexcept {
+      T* to_pass = left + (q - p) * high;
       for (std::size_t i = 0; i < rows; i += mr)
         table.pack_left(at(a, row + i, q), a.row_stride, a.col_stride, smaller(mr, rows - i),
-                        summands, left + i * summands);
-      table.block(rows, some, summands, left, right + (q - p) * padded + first * summands,
-                  accumulate || q > 0, c + row * ldc + col + first, ldc);
+                        summands, to_pass + i * summands);
     });
+    for (std::size_t j = from; j < to; ++j) {
+      const Panel wanted = panel(first + j);
+      const std::size_t next = j + 1 < to ? j + 1 : from;
+      for_passes(p, deep, [&](std::size_t q, std::size_t summands) noexcept {
+        table.block(rows, wanted.cols, summands, left + (q - p) * high, packed(j, deep, q - p),
+                    packed(next, deep, q - p), accumulate || q > 0,
+                    wanted.part->c + row * wanted.part->ldc + wanted.col, wanted.part->ldc);
+      });
+    }
   }
 
-  // All rows times the packed columns. How they are cut does not change any sum.
-  void multiply_all(std::size_t m, std::size_t col, std::size_t cols, std::size_t p,
-                    std::size_t deep, bool accumulate) const noexcept {
+  // All rows times the `some` packed panels. How they are cut does not change any sum.
+  void multiply_all(std::size_t m, std::size_t first, std::size_t some, std::size_t p,
+                    std::size_t deep) const noexcept {
     const std::size_t threads = static_cast<std::size_t>(thread_count());
-    const std::size_t high = even_part(m, table.block_rows, table.tile_rows);
-    const std::size_t down = ceil_div(m, high);
-    // Few blocks of rows: columns are shared out too, though each share packs its rows again.
-    const std::size_t shares = down >= 2 * threads ? 1 : ceil_div(2 * threads, down);
-    const std::size_t wide = even_part(cols, ceil_div(cols, shares), table.tile_cols);
-    const std::size_t across = ceil_div(cols, wide);
+    const Cuts cuts{m, kLeastPanels * table.tile_rows, table.left_bytes / sizeof(T) / deep,
+                    threads};
+    const std::size_t down = cuts.count();
+    // Where rows are few, panels are shared out too, though each share packs its rows again.
+    const std::size_t shares = down >= threads ? 1 : ceil_div(2 * threads, down);
+    const std::size_t wide = even_part(some, ceil_div(some, shares), 1);
+    const std::size_t across = ceil_div(some, wide);
     parallel_for(down * across, 1, [&](std::size_t item) {
-      const std::size_t i = item / across * high, j = item % across * wide;
-      multiply(i, smaller(high, m - i), col, cols, j, smaller(wide, cols - j), p, deep, accumulate);
+      const auto [row, rows] = cuts.at(item / across);
+      const std::size_t j = item % across * wide;
+      multiply(row, rows, first, j, smaller(j + wide, some), p, deep);
     });
   }
 };
 
 template <typename T>
-void gemm(const GemmTable<T>& table, std::size_t m, std::size_t n, std::size_t k, Operand<T> a,
-          Operand<T> b, bool accumulate, T* c, std::size_t ldc) noexcept {
-  if (m == 0 || n == 0) return;
+void clear(std::size_t m, const Part<T>& part) noexcept {
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < part.n; ++j) part.c[i * part.ldc + j] = 0;
+}
+
+template <typename T>
+void gemm(const GemmTable<T>& table, std::size_t m, std::size_t k, Operand<T> a,
+          const Part<T>* parts, std::size_t count, bool accumulate) noexcept {
   if (k == 0) {
-    for (std::size_t i = 0; i < m && !accumulate; ++i)
-      for (std::size_t j = 0; j < n; ++j) c[i * ldc + j] = 0;
+    for (std::size_t i = 0; i < count && !accumulate; ++i) clear(m, parts[i]);
     return;
   }
   constexpr std::size_t kPasses = 4;  // over rows of C while they are in cache
-  const std::size_t depth = even_part(k, table.depth, 1), deep = smaller(k, kPasses * depth);
-  const std::size_t nr = table.tile_cols;
-  const std::size_t cols = even_part(n, kPackedBytes / sizeof(T) / deep, nr);
-  const Product<T> product{table,
-                           a,
-                           b,
-                           c,
-                           ldc,
-                           depth,
-                           static_cast<T*>(scratch(Scratch::right, cols * deep * sizeof(T)))};
-  for (std::size_t j = 0; j < n; j += cols) {
-    const std::size_t wide = smaller(cols, n - j);
+  const std::size_t depth = even_part(k, table.depth, 1);
+  const std::size_t deep = smaller(k, even_part(k, kPasses * depth, depth));
+  Product<T> product{table, a, parts, count, accumulate, depth, nullptr};
+  const std::size_t panels = product.panels();
+  if (m == 0 || panels == 0) return;
+  const std::size_t panel_bytes = deep * table.tile_cols * sizeof(T);
+  const std::size_t some = even_part(panels, kPackedBytes / panel_bytes, 1);
+  product.right = static_cast<T*>(scratch(Scratch::right, some * panel_bytes));
+  for (std::size_t first = 0; first < panels; first += some) {
+    const std::size_t these = smaller(some, panels - first);
     for (std::size_t p = 0; p < k; p += deep) {
-      product.pack_right(j, wide, p, smaller(deep, k - p));
-      product.multiply_all(m, j, wide, p, smaller(deep, k - p), accumulate);
+      product.pack_right(first, these, p, smaller(deep, k - p));
+      product.multiply_all(m, first, these, p, smaller(deep, k - p));
     }
   }
 }
@@ -122,29 +191,49 @@ constexpr std::size_t kFewTokens = 16;
 
 void gemm_f32(std::size_t m, std::size_t n, std::size_t k, Operand<float> a, Operand<float> b,
               bool accumulate, float* c, std::size_t ldc) noexcept {
-  gemm(active().f32, m, n, k, a, b, accumulate, c, ldc);
+  const Part<float> part{b, n, c, ldc};
+  gemm(active().f32, m, k, a, &part, 1, accumulate);
 }
 
 void gemm_f64(std::size_t m, std::size_t n, std::size_t k, Operand<double> a, Operand<double> b,
               bool accumulate, double* c, std::size_t ldc) noexcept {
-  gemm(active().f64, m, n, k, a, b, accumulate, c, ldc);
+  const Part<double> part{b, n, c, ldc};
+  gemm(active().f64, m, k, a, &part, 1, accumulate);
 }
 
 void linear_f32(std::size_t tokens, std::size_t outputs, std::size_t inputs, const float* x,
                 std::size_t ldx, const float* w, std::size_t ldw, bool accumulate, float* y,
                 std::size_t ldy) noexcept {
+  const LinearPart part{w, outputs, ldw, y, ldy};
+  linears_f32(tokens, inputs, x, ldx, &part, 1, accumulate);
+}
+
+void linears_f32(std::size_t tokens, std::size_t inputs, const float* x, std::size_t ldx,
+                 const LinearPart* linears, std::size_t count, bool accumulate) noexcept {
   const KernelTable& table = active();
   if (tokens <= kFewTokens) {
     constexpr std::size_t kRows = 32;
-    parallel_for(ceil_div(outputs, kRows), 1, [&](std::size_t i) {
-      const std::size_t o = i * kRows;
-      table.linear_rows(tokens, smaller(kRows, outputs - o), inputs, x, ldx, w + o * ldw, ldw,
-                        accumulate, y + o, ldy);
-    });
+    for (const LinearPart* l = linears; l < linears + count; ++l) {
+      parallel_for(ceil_div(l->outputs, kRows), 1, [&](std::size_t i) {
+        const std::size_t o = i * kRows;
+        table.linear_rows(tokens, smaller(kRows, l->outputs - o), inputs, x, ldx, l->w + o * l->ldw,
+                          l->ldw, accumulate, l->y + o, l->ldy);
+      });
+    }
     return;
   }
-  gemm(table.f32, tokens, outputs, inputs, {x, static_cast<std::ptrdiff_t>(ldx), 1},
-       {w, 1, static_cast<std::ptrdiff_t>(ldw)}, accumulate, y, ldy);
+  constexpr std::size_t kMost = 4;
+  for (; count > 0; linears += smaller(count, kMost), count -= smaller(count, kMost)) {
+    Part<float> parts[kMost];
+    const std::size_t some = smaller(count, kMost);
+    for (std::size_t i = 0; i < some; ++i)
+      parts[i] = {{linears[i].w, 1, static_cast<std::ptrdiff_t>(linears[i].ldw)},
+                  linears[i].outputs,
+                  linears[i].y,
+                  linears[i].ldy};
+    gemm(table.f32, tokens, inputs, {x, static_cast<std::ptrdiff_t>(ldx), 1}, parts, some,
+         accumulate);
+  }
 }
 
 void syrk_f64_f32(std::size_t tokens, std::size_t k, const float* x, std::size_t ldx, double* h,

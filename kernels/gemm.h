@@ -26,6 +26,20 @@ void linear_f32(std::size_t tokens, std::size_t outputs, std::size_t inputs, con
                 std::size_t ldx, const float* w, std::size_t ldw, bool accumulate, float* y,
                 std::size_t ldy) noexcept;
 
+/// One matrix of `linears_f32` and its output.
+struct LinearPart {
+  const float* w;  ///< [outputs x inputs], rows `ldw` apart
+  std::size_t outputs;
+  std::size_t ldw;
+  float* y;  ///< [tokens x outputs], rows `ldy` apart
+  std::size_t ldy;
+};
+
+/// Several linear layers of the same input, which is read and packed once: each y gets the bytes
+/// that `linear_f32` gives.
+void linears_f32(std::size_t tokens, std::size_t inputs, const float* x, std::size_t ldx,
+                 const LinearPart* linears, std::size_t count, bool accumulate) noexcept;
+
 /// Lower triangle (with diagonal) of H[k x k] += X^T X for row-major X[tokens x k], rows `ldx`
 /// apart: fp32 products and sums within a chunk of 256 tokens, chunks added to the double H in
 /// order. Elements above the diagonal are not touched.

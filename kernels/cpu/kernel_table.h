@@ -18,18 +18,18 @@ template <typename T>
 struct GemmTable {
   std::size_t tile_rows;
   std::size_t tile_cols;
-  std::size_t depth;  ///< most summands between two passes over C
-  std::size_t
-      block_rows;  ///< rows of C that one call of `block` should take: their left panels fit L2
+  std::size_t depth;       ///< most summands between two passes over C
+  std::size_t left_bytes;  ///< of left panels that fit into L2 with room to spare
 
   /// One panel: to[p * panel + i] = from[i * across + p * along] for i < width, p < depth.
   void (*pack_left)(const T* from, std::ptrdiff_t across, std::ptrdiff_t along, std::size_t width,
                     std::size_t depth, T* to) noexcept;
   void (*pack_right)(const T* from, std::ptrdiff_t across, std::ptrdiff_t along, std::size_t width,
                      std::size_t depth, T* to) noexcept;
-  /// C[m x n] = left right (+ C) for consecutive packed panels of `depth` summands.
+  /// C[m x n] = left right (+ C) for consecutive left panels of `depth` summands and one right
+  /// panel, n <= tile_cols. Meanwhile the panel at `next` is fetched into the cache.
   void (*block)(std::size_t m, std::size_t n, std::size_t depth, const T* left, const T* right,
-                bool accumulate, T* c, std::size_t ldc) noexcept;
+                const T* next, bool accumulate, T* c, std::size_t ldc) noexcept;
 };
 
 constexpr std::size_t kAttentionKeys = 128;  ///< keys between two rescalings of the output

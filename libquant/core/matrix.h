@@ -38,6 +38,9 @@ class Matrix {
  public:
   Matrix() = default;
   Matrix(std::size_t rows, std::size_t cols);
+  /// Not zeroed: for what writes every element anyway. The pages of a large one are then first
+  /// touched by the threads that write them.
+  static Matrix uninitialized(std::size_t rows, std::size_t cols);
   Matrix(Matrix&& other) noexcept;
   Matrix& operator=(Matrix&& other) noexcept;
   ~Matrix();

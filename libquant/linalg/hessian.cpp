@@ -4,8 +4,11 @@
 #include <bit>
 #include <cstdint>
 #include <limits>
+#include <numeric>
+#include <vector>
 
 #include "kernels/gemm.h"
+#include "kernels/threads.h"
 #include "libquant/core/error.h"
 
 namespace libquant {
@@ -13,15 +16,18 @@ namespace {
 
 constexpr std::size_t kChunk = 256;  // the chunk of kernels::syrk_f64_f32
 
-std::size_t count_not_finite(ConstMatrixView x) noexcept {
-  std::size_t count = 0;
-  for (std::size_t r = 0; r < x.rows; ++r) {
-    std::uint32_t bad = 0;
-    for (const float value : x.row(r))
-      bad += (std::bit_cast<std::uint32_t>(value) & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
-    count += bad;
-  }
-  return count;
+std::size_t count_not_finite(ConstMatrixView x) {
+  constexpr std::size_t kRows = 64;
+  std::vector<std::size_t> counts((x.rows + kRows - 1) / kRows);
+  kernels::parallel_for(counts.size(), 1, [&](std::size_t i) {
+    for (std::size_t r = i * kRows; r < std::min((i + 1) * kRows, x.rows); ++r) {
+      std::uint32_t bad = 0;
+      for (const float value : x.row(r))
+        bad += (std::bit_cast<std::uint32_t>(value) & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
+      counts[i] += bad;
+    }
+  });
+  return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
 }
 
 std::size_t square(std::size_t size) {
@@ -34,15 +40,9 @@ std::size_t square(std::size_t size) {
 
 Hessian::Hessian(std::size_t size) : size_(size), values_(square(size)) {}
 
-void Hessian::add_chunks(const float* x, std::size_t rows, std::size_t stride) const noexcept {
-  for (std::size_t t = 0; t < rows; t += kChunk)
-    kernels::syrk_f64_f32(std::min(kChunk, rows - t), size_, x + t * stride, stride, values_.data(),
-                          size_);
-}
-
 void Hessian::close_chunk() const noexcept {
   if (open_ == 0) return;
-  add_chunks(pending_.data(), open_, size_);
+  kernels::syrk_f64_f32(open_, size_, pending_.data(), size_, values_.data(), size_);
   open_ = 0;
 }
 
@@ -56,7 +56,7 @@ void Hessian::add(ConstMatrixView x) {
   while (x.rows > 0) {
     if (open_ == 0 && x.rows >= kChunk) {
       const std::size_t whole = x.rows / kChunk * kChunk;
-      add_chunks(x.data, whole, x.stride);
+      kernels::syrk_f64_f32(whole, size_, x.data, x.stride, values_.data(), size_);
       x = x.row_range(whole, x.rows - whole);
       continue;
     }

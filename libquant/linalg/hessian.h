@@ -32,7 +32,6 @@ class Hessian {
 
  private:
   void close_chunk() const noexcept;
-  void add_chunks(const float* x, std::size_t rows, std::size_t stride) const noexcept;
 
   std::size_t size_;
   std::size_t tokens_ = 0;

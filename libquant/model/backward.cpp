@@ -13,13 +13,13 @@ namespace libquant {
 namespace {
 
 Matrix applied(const Linear& linear, ConstMatrixView x) {
-  Matrix y(x.rows, linear.weight.rows());
+  Matrix y = Matrix::uninitialized(x.rows, linear.weight.rows());
   linear.apply(x, y);
   return y;
 }
 
 Matrix normalized(ConstMatrixView x, std::span<const float> weight, double epsilon) {
-  Matrix y(x.rows, x.cols);
+  Matrix y = Matrix::uninitialized(x.rows, x.cols);
   kernels::rms_norm_f32(x.rows * x.cols / weight.size(), weight.size(), x.data, weight.data(),
                         static_cast<float>(epsilon), y.data());
   return y;
@@ -147,7 +147,8 @@ void BlockGradients::forward(const BlockWeights& block, std::span<const TreeRows
   }
   const Matrix x = stages_.mlp_input(block, hidden);
   see({LinearRole::gate, LinearRole::up}, x);
-  const Matrix inner = stages_.mlp_inner(block, x);
+  Matrix inner = Matrix::uninitialized(x.rows(), block[LinearRole::down].inputs());
+  stages_.mlp_inner(block, x, inner);
   see({LinearRole::down}, inner);
   stages_.mlp_output(block, inner, hidden);
 }

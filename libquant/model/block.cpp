@@ -1,6 +1,7 @@
 #include "libquant/model/block.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <unordered_map>
 #include <vector>
@@ -13,15 +14,9 @@ namespace libquant {
 namespace {
 
 Matrix normalized(ConstMatrixView x, const std::vector<float>& weight, double epsilon) {
-  Matrix y(x.rows, x.cols);
+  Matrix y = Matrix::uninitialized(x.rows, x.cols);
   kernels::rms_norm_f32(x.rows, x.cols, x.data, weight.data(), static_cast<float>(epsilon),
                         y.data());
-  return y;
-}
-
-Matrix projected(const LinearLayer& linear, ConstMatrixView x) {
-  Matrix y(x.rows, linear.outputs());
-  linear.apply(x, y);
   return y;
 }
 
@@ -70,21 +65,20 @@ Matrix BlockStages::attention_input(const BlockView& block, ConstMatrixView hidd
   return normalized(hidden, block.norms.attention_norm, config_.rms_epsilon);
 }
 
-Matrix BlockStages::attention_context(const BlockView& block, ConstMatrixView x,
-                                      std::span<const std::size_t> lengths, std::size_t layer,
-                                      std::span<KvCache* const> caches) const {
-  Matrix q = projected(block[LinearRole::q], x);
-  Matrix k = projected(block[LinearRole::k], x);
-  const Matrix v = projected(block[LinearRole::v], x);
+void BlockStages::attention_context(const BlockView& block, ConstMatrixView x,
+                                    std::span<const std::size_t> lengths, std::size_t layer,
+                                    std::span<KvCache* const> caches, MatrixView context) const {
+  auto made = apply_each(
+      std::array{&block[LinearRole::q], &block[LinearRole::k], &block[LinearRole::v]}, x);
+  Matrix &q = made[0], &k = made[1], &v = made[2];
   normalize_heads(q, block.norms.q_norm, config_.rms_epsilon);
   normalize_heads(k, block.norms.k_norm, config_.rms_epsilon);
-  Matrix context(q.rows(), q.cols());
   const std::vector<Turn> turns = turns_of(lengths, caches);
   const auto take = [&](std::size_t t) {
     for (const Turn::Sequence& s : turns[t].sequences)
       attend(q.view().row_range(s.row, s.count), k.view().row_range(s.row, s.count),
              v.view().row_range(s.row, s.count), layer, turns[t].cache,
-             context.view().row_range(s.row, s.count));
+             context.row_range(s.row, s.count));
   };
   for (const Turn& turn : turns)
     for (const Turn::Sequence& s : turn.sequences)
@@ -95,7 +89,6 @@ Matrix BlockStages::attention_context(const BlockView& block, ConstMatrixView x,
   } else {
     for (std::size_t t = 0; t < turns.size(); ++t) take(t);
   }
-  return context;
 }
 
 void BlockStages::rotate(MatrixView q, MatrixView k, const KvCache* cache) const {
@@ -138,11 +131,9 @@ Matrix BlockStages::mlp_input(const BlockView& block, ConstMatrixView hidden) co
   return normalized(hidden, block.norms.mlp_norm, config_.rms_epsilon);
 }
 
-Matrix BlockStages::mlp_inner(const BlockView& block, ConstMatrixView x) const {
-  Matrix gate = projected(block[LinearRole::gate], x);
-  const Matrix up = projected(block[LinearRole::up], x);
-  kernels::silu_mul_f32(gate.size(), gate.data(), up.data(), gate.data());
-  return gate;
+void BlockStages::mlp_inner(const BlockView& block, ConstMatrixView x, MatrixView inner) const {
+  const auto made = apply_each(std::array{&block[LinearRole::gate], &block[LinearRole::up]}, x);
+  kernels::silu_mul_f32(made[0].size(), made[0].data(), made[1].data(), inner.data);
 }
 
 void BlockStages::mlp_output(const BlockView& block, ConstMatrixView inner,
@@ -153,10 +144,14 @@ void BlockStages::mlp_output(const BlockView& block, ConstMatrixView inner,
 void BlockStages::forward(const BlockView& block, MatrixView hidden,
                           std::span<const std::size_t> lengths, std::size_t layer,
                           std::span<KvCache* const> caches) const {
-  attention_output(block,
-                   attention_context(block, attention_input(block, hidden), lengths, layer, caches),
-                   hidden);
-  mlp_output(block, mlp_inner(block, mlp_input(block, hidden)), hidden);
+  {
+    Matrix context = Matrix::uninitialized(hidden.rows, config_.heads * config_.head_dim);
+    attention_context(block, attention_input(block, hidden), lengths, layer, caches, context);
+    attention_output(block, context, hidden);
+  }
+  Matrix inner = Matrix::uninitialized(hidden.rows, block[LinearRole::down].inputs());
+  mlp_inner(block, mlp_input(block, hidden), inner);
+  mlp_output(block, inner, hidden);
 }
 
 }  // namespace libquant

@@ -89,16 +89,16 @@ class BlockStages {
 
   /// RMS norm before attention: the input of q, k, v.
   Matrix attention_input(const BlockView& block, ConstMatrixView hidden) const;
-  /// q, k, v projections, norms, rotary embedding and attention: the input of o.
-  Matrix attention_context(const BlockView& block, ConstMatrixView x,
-                           std::span<const std::size_t> lengths, std::size_t layer,
-                           std::span<KvCache* const> caches) const;
+  /// q, k, v projections, norms, rotary embedding and attention: the input of o, into `context`.
+  void attention_context(const BlockView& block, ConstMatrixView x,
+                         std::span<const std::size_t> lengths, std::size_t layer,
+                         std::span<KvCache* const> caches, MatrixView context) const;
   /// hidden += o(context).
   void attention_output(const BlockView& block, ConstMatrixView context, MatrixView hidden) const;
   /// RMS norm before the MLP: the input of gate and up.
   Matrix mlp_input(const BlockView& block, ConstMatrixView hidden) const;
-  /// silu(gate(x)) * up(x): the input of down.
-  Matrix mlp_inner(const BlockView& block, ConstMatrixView x) const;
+  /// silu(gate(x)) * up(x), the input of down, into `inner`, whose rows are contiguous.
+  void mlp_inner(const BlockView& block, ConstMatrixView x, MatrixView inner) const;
   /// hidden += down(inner).
   void mlp_output(const BlockView& block, ConstMatrixView inner, MatrixView hidden) const;
 

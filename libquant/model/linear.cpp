@@ -25,6 +25,22 @@ std::size_t rows_within(std::size_t bytes, std::size_t cols, std::size_t unit) {
 
 }  // namespace
 
+std::vector<Matrix> apply_each(std::span<const LinearLayer* const> layers, ConstMatrixView x) {
+  std::vector<Matrix> made;
+  std::vector<kernels::LinearPart> parts;
+  for (const LinearLayer* layer : layers) {
+    Matrix& y = made.emplace_back(Matrix::uninitialized(x.rows, layer->outputs()));
+    if (const Linear* dense = layer->dense())
+      parts.push_back({dense->weight.data(), y.cols(), x.cols, y.data(), y.cols()});
+    else
+      layer->apply(x, y);
+  }
+  kernels::linears_f32(x.rows, x.cols, x.data, x.stride, parts.data(), parts.size(), false);
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    if (const Linear* dense = layers[i]->dense()) add_bias(dense->bias, made[i]);
+  return made;
+}
+
 void Linear::apply(ConstMatrixView x, MatrixView y, bool accumulate) const {
   kernels::linear_f32(x.rows, weight.rows(), weight.cols(), x.data, x.stride, weight.data(),
                       weight.cols(), accumulate, y.data, y.stride);
@@ -67,7 +83,7 @@ void HalfLinear::apply(ConstMatrixView x, MatrixView y, bool accumulate) const {
     });
   } else {
     const std::size_t chunk = std::min(rows_within(kChunkBytes, inputs_, 64), outputs_);
-    Matrix widened(chunk, inputs_);
+    Matrix widened = Matrix::uninitialized(chunk, inputs_);
     for (std::size_t first = 0; first < outputs_; first += chunk)
       multiply(first, std::min(chunk, outputs_ - first), widened.data());
   }

@@ -16,6 +16,8 @@
 
 namespace libquant {
 
+struct Linear;
+
 /// y = x W^T + bias, however W lies in memory; chosen when a model is loaded. Const methods are
 /// safe from many threads, but already use all of them.
 class LinearLayer {
@@ -30,7 +32,12 @@ class LinearLayer {
   virtual void copy_row(std::size_t output, std::span<float> out) const = 0;
   /// Memory of the weights.
   virtual std::size_t bytes() const noexcept = 0;
+  /// This layer where it is fp32, else null.
+  virtual const Linear* dense() const noexcept { return nullptr; }
 };
+
+/// What every layer makes of the same input. Layers in fp32 read it once.
+std::vector<Matrix> apply_each(std::span<const LinearLayer* const> layers, ConstMatrixView x);
 
 /// W in fp32: what the quantizers and gradients work on.
 struct Linear final : LinearLayer {
@@ -44,6 +51,7 @@ struct Linear final : LinearLayer {
   std::size_t inputs() const noexcept override { return weight.cols(); }
   void apply(ConstMatrixView x, MatrixView y, bool accumulate = false) const override;
   void copy_row(std::size_t output, std::span<float> out) const override;
+  const Linear* dense() const noexcept override { return this; }
   std::size_t bytes() const noexcept override { return weight.size() * sizeof(float); }
 };
 

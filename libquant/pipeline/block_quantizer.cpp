@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstring>
 
 #include "libquant/core/error.h"
 #include "libquant/pipeline/cost.h"
@@ -31,11 +30,6 @@ class Timer {
   double& seconds_;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
-
-void copy_rows(ConstMatrixView from, MatrixView to) {
-  for (std::size_t r = 0; r < from.rows; ++r)
-    std::memcpy(to.row(r).data(), from.row(r).data(), from.cols * sizeof(float));
-}
 
 std::size_t widest_input(const LayerPlan& plan) {
   std::size_t widest = 0;
@@ -168,7 +162,7 @@ void BlockQuantizer::attention_stages(Pass& pass) {
     {
       const Timer timer(seconds_.forward);
       const Matrix x = stages_.attention_input(w, rows);
-      copy_rows(stages_.attention_context(w, x, chunk.lengths, pass.block, {}), out);
+      stages_.attention_context(w, x, chunk.lengths, pass.block, {}, out);
     }
     add(own, out, pass, LinearRole::o);
   });
@@ -210,7 +204,7 @@ void BlockQuantizer::mlp_stages(Pass& pass) {
                const auto out = inner.row_range(chunk.begin, chunk.count);
                {
                  const Timer timer(seconds_.forward);
-                 copy_rows(stages_.mlp_inner(w, stages_.mlp_input(w, rows)), out);
+                 stages_.mlp_inner(w, stages_.mlp_input(w, rows), out);
                }
                add(own, out, pass, LinearRole::down);
              });

@@ -103,7 +103,7 @@ inline void score_keys(std::size_t dim, std::size_t keys, std::size_t vecs, cons
   using Tiles = GemmTiles<F32>;
   for (std::size_t j = 0; j < keys; j += Tiles::kRows, panels += dim * Tiles::kRows) {
     kGemmTiles<F32>.at[Tiles::kRows - 1][vecs - 1](dim, panels, Tiles::kRows, queries, kRowLanes,
-                                                   false, vecs * F32::kLanes,
+                                                   queries, false, vecs * F32::kLanes,
                                                    scores + j * kRowLanes, kRowLanes);
   }
 }
@@ -117,8 +117,8 @@ inline void add_values(std::size_t count, std::size_t keys, std::size_t padded,
     for (std::size_t r = 0; r < count; r += Tiles::kRows) {
       const std::size_t high = count - r < Tiles::kRows ? count - r : Tiles::kRows;
       kGemmTiles<F32>.at[high - 1][wide / F32::kLanes - 1](keys, weights + r, kRowLanes, values + d,
-                                                           padded, true, wide, out + r * padded + d,
-                                                           padded);
+                                                           padded, values + d, true, wide,
+                                                           out + r * padded + d, padded);
     }
   }
 }

@@ -42,37 +42,63 @@ void pack_panel(const typename V::Scalar* from, std::ptrdiff_t across, std::ptrd
   }
 }
 
-// sum[i][j] = left rows times right columns; element (i, p) of the left operand at
-// left[p * left_step + i], row p of the right one at right + p * right_step.
+// One step of multiply_tile.
 template <typename V, std::size_t kRows, std::size_t kVecs>
+LIBQUANT_INLINE void add_outer(const typename V::Scalar* left, const typename V::Scalar* right,
+                               V (&sum)[kRows][kVecs]) noexcept {
+  V row[kVecs];
+  LIBQUANT_UNROLL
+  for (std::size_t j = 0; j < kVecs; ++j) row[j] = V::load(right + j * V::kLanes);
+  LIBQUANT_UNROLL
+  for (std::size_t i = 0; i < kRows; ++i) {
+    const V factor = V::broadcast(left[i]);
+    LIBQUANT_UNROLL
+    for (std::size_t j = 0; j < kVecs; ++j) sum[i][j] = V::fma(factor, row[j], sum[i][j]);
+  }
+}
+
+// sum[i][j] = left rows times right columns; element (i, p) of the left operand at
+// left[p * left_step + i], row p of the right one at right + p * right_step. On the way the
+// result's kRows x kCols elements at `out` and lines from `ahead` on are fetched, a few at a time:
+// many at once would hold up the panels.
+template <typename V, std::size_t kRows, std::size_t kVecs, typename Out>
 LIBQUANT_INLINE void multiply_tile(std::size_t depth, const typename V::Scalar* left,
                                    std::size_t left_step, const typename V::Scalar* right,
-                                   std::size_t right_step, V (&sum)[kRows][kVecs]) noexcept {
+                                   std::size_t right_step, const typename V::Scalar* ahead,
+                                   const Out* out, std::size_t ldo,
+                                   V (&sum)[kRows][kVecs]) noexcept {
+  constexpr std::size_t kLine = 64, kSteps = 8, kCols = kVecs * V::kLanes;
   LIBQUANT_UNROLL
   for (std::size_t i = 0; i < kRows; ++i) {
     LIBQUANT_UNROLL
     for (std::size_t j = 0; j < kVecs; ++j) sum[i][j] = V::zero();
   }
-  for (std::size_t p = 0; p < depth; ++p, left += left_step, right += right_step) {
-    V row[kVecs];
-    LIBQUANT_UNROLL
-    for (std::size_t j = 0; j < kVecs; ++j) row[j] = V::load(right + j * V::kLanes);
-    LIBQUANT_UNROLL
-    for (std::size_t i = 0; i < kRows; ++i) {
-      const V factor = V::broadcast(left[i]);
+  const auto steps = [&](std::size_t count) LIBQUANT_LAMBDA {
+    for (; count > 0; --count, left += left_step, right += right_step)
+      add_outer<V, kRows, kVecs>(left, right, sum);
+  };
+  std::size_t row = 0;
+  for (; depth >= kSteps; depth -= kSteps, ahead += kLine / sizeof *ahead) {
+    __builtin_prefetch(ahead, 0, 2);
+    if (row < kRows) {
       LIBQUANT_UNROLL
-      for (std::size_t j = 0; j < kVecs; ++j) sum[i][j] = V::fma(factor, row[j], sum[i][j]);
+      for (std::size_t j = 0; j < kCols; j += kLine / sizeof *out)
+        __builtin_prefetch(out + row * ldo + j, 1, 3);
+      ++row;
     }
+    steps(kSteps);
   }
+  steps(depth);
 }
 
 // One tile of C; `cols` of its kVecs * kLanes columns exist.
 template <typename V, std::size_t kRows, std::size_t kVecs>
 void gemm_tile(std::size_t depth, const typename V::Scalar* left, std::size_t left_step,
-               const typename V::Scalar* right, std::size_t right_step, bool accumulate,
-               std::size_t cols, typename V::Scalar* c, std::size_t ldc) noexcept {
+               const typename V::Scalar* right, std::size_t right_step,
+               const typename V::Scalar* ahead, bool accumulate, std::size_t cols,
+               typename V::Scalar* c, std::size_t ldc) noexcept {
   V sum[kRows][kVecs];
-  multiply_tile<V, kRows, kVecs>(depth, left, left_step, right, right_step, sum);
+  multiply_tile<V, kRows, kVecs>(depth, left, left_step, right, right_step, ahead, c, ldc, sum);
   const std::size_t last = cols - (kVecs - 1) * V::kLanes;
   LIBQUANT_UNROLL
   for (std::size_t i = 0; i < kRows; ++i) {
@@ -97,7 +123,7 @@ void gemm_tile(std::size_t depth, const typename V::Scalar* left, std::size_t le
 template <typename V>
 struct GemmTiles {
   using T = typename V::Scalar;
-  using Tile = void (*)(std::size_t, const T*, std::size_t, const T*, std::size_t, bool,
+  using Tile = void (*)(std::size_t, const T*, std::size_t, const T*, std::size_t, const T*, bool,
                         std::size_t, T*, std::size_t) noexcept;
   static constexpr std::size_t kRows = V::kTileRows;
   static constexpr std::size_t kVecs = V::kTileVecs;
@@ -122,17 +148,15 @@ constexpr GemmTiles<V> kGemmTiles{};
 
 template <typename V>
 void gemm_block(std::size_t m, std::size_t n, std::size_t depth, const typename V::Scalar* left,
-                const typename V::Scalar* right, bool accumulate, typename V::Scalar* c,
-                std::size_t ldc) noexcept {
+                const typename V::Scalar* right, const typename V::Scalar* next, bool accumulate,
+                typename V::Scalar* c, std::size_t ldc) noexcept {
   using Tiles = GemmTiles<V>;
-  for (std::size_t j = 0; j < n; j += Tiles::kCols, right += depth * Tiles::kCols) {
-    const std::size_t cols = n - j < Tiles::kCols ? n - j : Tiles::kCols;
-    const std::size_t vecs = (cols + V::kLanes - 1) / V::kLanes;
-    const typename V::Scalar* panel = left;
-    for (std::size_t i = 0; i < m; i += Tiles::kRows, panel += depth * Tiles::kRows) {
-      const std::size_t rows = m - i < Tiles::kRows ? m - i : Tiles::kRows;
-      kGemmTiles<V>.at[rows - 1][vecs - 1](depth, panel, Tiles::kRows, right, Tiles::kCols,
-                                           accumulate, cols, c + i * ldc + j, ldc);
-    }
+  const std::size_t vecs = (n + V::kLanes - 1) / V::kLanes;
+  const std::size_t tiles = (m + Tiles::kRows - 1) / Tiles::kRows;
+  const std::size_t share = depth * Tiles::kCols / tiles;  // of the next panel
+  for (std::size_t i = 0; i < m; i += Tiles::kRows, left += depth * Tiles::kRows, next += share) {
+    const std::size_t rows = m - i < Tiles::kRows ? m - i : Tiles::kRows;
+    kGemmTiles<V>.at[rows - 1][vecs - 1](depth, left, Tiles::kRows, right, Tiles::kCols, next,
+                                         accumulate, n, c + i * ldc, ldc);
   }
 }

@@ -10,26 +10,53 @@ inline void add_widened(const float* from, double* to, std::size_t count) noexce
     (F64::load_first(to + i, count - i) + F64::widen(from + i)).store_first(to + i, count - i);
 }
 
+// Adds a tile of X^T X to h, whose first row takes `wide` columns at most and `below`, each further
+// row one more.
+template <std::size_t kVecs>
+void syrk_tile(std::size_t depth, const float* left, const float* right, std::size_t rows,
+               std::size_t below, std::size_t wide, double* h, std::size_t ldh) noexcept {
+  using Tiles = GemmTiles<F32>;
+  F32 sum[Tiles::kRows][kVecs];
+  multiply_tile<F32, Tiles::kRows, kVecs>(depth, left, Tiles::kCols, right, Tiles::kCols, right, h,
+                                          ldh, sum);
+  alignas(64) float tile[Tiles::kRows][kVecs * F32::kLanes];
+  LIBQUANT_UNROLL
+  for (std::size_t r = 0; r < Tiles::kRows; ++r) {
+    LIBQUANT_UNROLL
+    for (std::size_t j = 0; j < kVecs; ++j) sum[r][j].store(tile[r] + j * F32::kLanes);
+  }
+  for (std::size_t r = 0; r < rows; ++r, ++below)
+    add_widened(tile[r], h + r * ldh, below < wide ? below : wide);
+}
+
+struct SyrkTiles {
+  using Tile = void (*)(std::size_t, const float*, const float*, std::size_t, std::size_t,
+                        std::size_t, double*, std::size_t) noexcept;
+  Tile at[F32::kTileVecs];  // by vectors - 1
+
+  template <std::size_t j>
+  constexpr void fill() {
+    at[j] = syrk_tile<j + 1>;
+    if constexpr (j + 1 < F32::kTileVecs) fill<j + 1>();
+  }
+  constexpr SyrkTiles() : at{} { fill<0>(); }
+};
+constexpr SyrkTiles kSyrkTiles{};
+
 inline void syrk_block(std::size_t row, std::size_t rows, std::size_t col, std::size_t cols,
                        std::size_t depth, const float* packed, double* h,
                        std::size_t ldh) noexcept {
   using Tiles = GemmTiles<F32>;
-  alignas(64) float tile[Tiles::kRows * Tiles::kCols];
   for (std::size_t j = col; j < col + cols; j += Tiles::kCols) {
     for (std::size_t i = j > row ? j : row; i < row + rows; i += Tiles::kRows) {
       const std::size_t high = row + rows - i < Tiles::kRows ? row + rows - i : Tiles::kRows;
       std::size_t wide = i + high - j < Tiles::kCols ? i + high - j : Tiles::kCols;
       if (wide > col + cols - j) wide = col + cols - j;
-      // A right panel is also the left panels of its columns, tile_cols apart per summand.
+      // A right panel is also the left panels of its columns, tile_cols apart per summand; it ends
+      // in zeros where H ends.
       const float* left = packed + i / Tiles::kCols * Tiles::kCols * depth + i % Tiles::kCols;
-      const std::size_t vecs = (wide + F32::kLanes - 1) / F32::kLanes;
-      kGemmTiles<F32>.at[high - 1][vecs - 1](depth, left, Tiles::kCols, packed + j * depth,
-                                             Tiles::kCols, false, vecs * F32::kLanes, tile,
-                                             Tiles::kCols);
-      for (std::size_t r = 0; r < high; ++r) {
-        const std::size_t below = i + r - j + 1;
-        add_widened(tile + r * Tiles::kCols, h + (i + r) * ldh + j, below < wide ? below : wide);
-      }
+      kSyrkTiles.at[(wide - 1) / F32::kLanes](depth, left, packed + j * depth, high, i - j + 1,
+                                              wide, h + i * ldh + j, ldh);
     }
   }
 }

@@ -3,7 +3,7 @@
 
 struct Blocking {
   std::size_t depth;
-  std::size_t block_rows;
+  std::size_t left_bytes;
 };
 
 template <typename V, typename Left>
@@ -13,7 +13,7 @@ constexpr GemmTable<typename V::Scalar> make_gemm(Blocking blocking) {
   return {V::kTileRows,
           kCols,
           blocking.depth,
-          blocking.block_rows,
+          blocking.left_bytes,
           pack_panel<Left, V::kTileRows>,
           pack_panel<V, kCols>,
           gemm_block<V>};

@@ -22,6 +22,6 @@ bool supported() noexcept {
 
 }  // namespace
 
-const KernelTable kAvx2Table = make_table("avx2", supported, {320, 96}, {192, 96});
+const KernelTable kAvx2Table = make_table("avx2", supported, {320, 256 << 10}, {192, 256 << 10});
 
 }  // namespace libquant::kernels

@@ -20,6 +20,7 @@ bool supported() noexcept {
 
 }  // namespace
 
-const KernelTable kAvx512Table = make_table("avx512", supported, {288, 48}, {256, 96});
+const KernelTable kAvx512Table =
+    make_table("avx512", supported, {288, 512 << 10}, {256, 512 << 10});
 
 }  // namespace libquant::kernels

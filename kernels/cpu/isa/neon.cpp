@@ -17,6 +17,6 @@ bool supported() noexcept { return true; }  // part of AArch64 itself
 
 }  // namespace
 
-const KernelTable kNeonTable = make_table("neon", supported, {256, 64}, {128, 64});
+const KernelTable kNeonTable = make_table("neon", supported, {256, 256 << 10}, {128, 256 << 10});
 
 }  // namespace libquant::kernels

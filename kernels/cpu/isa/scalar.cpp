@@ -15,6 +15,7 @@ bool supported() noexcept { return true; }
 
 }  // namespace
 
-const KernelTable kScalarTable = make_table("scalar", supported, {256, 64}, {128, 64});
+const KernelTable kScalarTable =
+    make_table("scalar", supported, {256, 128 << 10}, {128, 128 << 10});
 
 }  // namespace libquant::kernels

@@ -90,7 +90,8 @@ void check_gemm(const Shape& s, Rng& rng) {
 std::vector<Shape> shapes(Rng& rng) {
   std::vector<Shape> list{{1, 1, 1},     {3, 5, 0},     {0, 4, 4},     {4, 0, 4},
                           {8, 48, 7},    {9, 49, 8},    {17, 33, 65},  {161, 20, 5},
-                          {20, 260, 12}, {10, 50, 801}, {65, 97, 385}, {2, 2900, 390}};
+                          {20, 260, 12}, {10, 50, 801}, {65, 97, 385}, {2, 2900, 390},
+                          {900, 50, 300}};
   const std::size_t count = full_matrix() ? 400 : 40;
   for (std::size_t i = 0; i < count; ++i)
     list.push_back({tail_size(rng, 70), tail_size(rng, 110), tail_size(rng, 90)});
@@ -143,11 +144,47 @@ TEST_CASE("a linear layer stays within its rounding bound for any number of toke
   }
 }
 
+TEST_CASE("linear layers that share an input get the bytes that each gets alone", "[gemm]") {
+  for (const auto& isa : isas_under_test()) {
+    const ForcedIsa forced(isa);
+    Rng rng(15);
+    const std::size_t inputs = 390;
+    for (const std::size_t tokens : {std::size_t{7}, std::size_t{100}}) {
+      const bool accumulate = tokens == 100;
+      std::vector<Stored<float>> w, alone, together;
+      std::vector<kernels::LinearPart> parts;
+      Stored<float> x(rng, tokens, inputs, true, 3, GuardedEnd::back);
+      // More layers, and more columns, than are packed at once.
+      for (const std::size_t outputs : {130u, 50u, 0u, 1u, 2700u}) {
+        w.emplace_back(rng, outputs, inputs, true, 5, GuardedEnd::back);
+        Rng same(outputs);
+        alone.emplace_back(same, tokens, outputs, true, 2, GuardedEnd::back);
+        same.seed(outputs);
+        together.emplace_back(same, tokens, outputs, true, 2, GuardedEnd::back);
+        parts.push_back({w.back().buffer.data(), outputs, inputs + 5, together.back().buffer.data(),
+                         outputs + 2});
+        kernels::linear_f32(tokens, outputs, inputs, x.buffer.data(), inputs + 3,
+                            w.back().buffer.data(), inputs + 5, accumulate,
+                            alone.back().buffer.data(), outputs + 2);
+      }
+      kernels::linears_f32(tokens, inputs, x.buffer.data(), inputs + 3, parts.data(), parts.size(),
+                           accumulate);
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        CAPTURE(isa, tokens, parts[i].outputs);
+        CHECK(alone[i].buffer.size() == together[i].buffer.size());
+        CHECK(std::memcmp(alone[i].buffer.data(), together[i].buffer.data(),
+                          alone[i].buffer.size() * sizeof(float)) == 0);
+      }
+    }
+  }
+}
+
 TEST_CASE("matrix products have the same bytes at any thread count", "[gemm][threads]") {
   for (const auto& isa : isas_under_test()) {
     const ForcedIsa forced(isa);
     Rng rng(13);
-    for (const Shape& s : {Shape{3, 300, 97}, Shape{200, 130, 500}, Shape{61, 1000, 65}}) {
+    for (const Shape& s :
+         {Shape{3, 300, 97}, Shape{200, 130, 500}, Shape{61, 1000, 65}, Shape{700, 60, 300}}) {
       CAPTURE(isa, s.m, s.n, s.k);
       Stored<float> x(rng, s.m, s.k, true, 0, GuardedEnd::back);
       Stored<float> w(rng, s.n, s.k, true, 0, GuardedEnd::back);

@@ -102,10 +102,11 @@ TEST_CASE("the six stages of a block in order are its forward pass", "[model]") 
   Matrix whole = embed_tokens(source, testing::random_tokens(15, config.vocabulary_size, 1));
   Matrix staged = whole.clone();
   stages.forward(block, whole, lengths, 0, {});
-  const Matrix context =
-      stages.attention_context(block, stages.attention_input(block, staged), lengths, 0, {});
+  Matrix context(15, block[LinearRole::o].inputs()), inner(15, block[LinearRole::down].inputs());
+  stages.attention_context(block, stages.attention_input(block, staged), lengths, 0, {}, context);
   stages.attention_output(block, context, staged);
-  stages.mlp_output(block, stages.mlp_inner(block, stages.mlp_input(block, staged)), staged);
+  stages.mlp_inner(block, stages.mlp_input(block, staged), inner);
+  stages.mlp_output(block, inner, staged);
   CHECK(std::memcmp(whole.data(), staged.data(), whole.size() * sizeof(float)) == 0);
 }
 
