@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "kernels/column_solve.h"
 #include "kernels/gemm.h"
 #include "kernels/threads.h"
 #include "libquant/algorithms/row_strips.h"
+#include "libquant/core/large_vector.h"
 #include "libquant/quant/affine_grid.h"
 
 namespace libquant {
@@ -20,23 +20,6 @@ constexpr std::size_t kTile = kernels::kSolveRows;
 // fewer: the grids of a segment lie on the stack.
 constexpr std::size_t kSegment = 64;
 constexpr std::size_t kStaticSegment = 16;
-
-/// Doubles at a cache line's beginning.
-class AlignedDoubles {
- public:
-  explicit AlignedDoubles(std::size_t count) : storage_(count + kLine) {
-    void* begin = storage_.data();
-    std::size_t room = storage_.size() * sizeof(double);
-    data_ = static_cast<double*>(
-        std::align(kLine * sizeof(double), count * sizeof(double), begin, room));
-  }
-  double* data() noexcept { return data_; }
-
- private:
-  static constexpr std::size_t kLine = 8;
-  std::vector<double> storage_;
-  double* data_;
-};
 
 /// Distance of two columns of a strip: whole tiles, and an odd number of cache lines, because
 /// columns a multiple of 4 KB apart would fight for the same few places of the cache.
@@ -240,8 +223,8 @@ class Solver {
   std::size_t block_;
   std::size_t ld_;
   std::vector<double> importance_;        // in the order in which groups are fitted, or empty
-  AlignedDoubles values_;                 // [cols][ld]; of columns done: codes
-  AlignedDoubles errors_;                 // [block][ld], (q - w) / U_ii
+  LargeVector<double> values_;            // [cols][ld]; of columns done: codes
+  LargeVector<double> errors_;            // [block][ld], (q - w) / U_ii
   std::vector<double> group_values_;      // [tiles][width]
   std::vector<double> triangles_;         // [block][kSegment]
   std::vector<double> inverse_diagonal_;  // of the block

@@ -7,6 +7,7 @@
 #include "kernels/gemm.h"
 #include "kernels/threads.h"
 #include "libquant/algorithms/row_strips.h"
+#include "libquant/core/large_vector.h"
 
 namespace libquant {
 namespace {
@@ -23,27 +24,24 @@ double dot(const double* a, const double* b, std::size_t count) noexcept {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-/// sums[r] += factor * t_r . d_r over the columns [begin, begin + count) of d.
-void add_products(const std::vector<double>& t, const double* d, std::size_t size,
-                  std::size_t begin, std::size_t count, double factor, std::vector<double>& sums) {
-  kernels::parallel_for(sums.size(), 64, [&](std::size_t r) {
-    sums[r] += factor * dot(t.data() + r * count, d + r * size + begin, count);
+/// Rows [begin, begin + count) of a lower triangle that stands for the whole of S: what lies below
+/// the diagonal counts twice.
+void load_panel(std::span<const double> lower, std::size_t size, std::size_t begin,
+                std::size_t count, LargeVector<double>& panel) {
+  const std::size_t width = begin + count;
+  kernels::parallel_for(count, 16, [&](std::size_t i) {
+    const double* from = lower.data() + (begin + i) * size;
+    double* to = panel.data() + i * width;
+    for (std::size_t j = 0; j < begin + i; ++j) to[j] = 2 * from[j];
+    to[begin + i] = from[begin + i];
+    std::fill(to + begin + i + 1, to + width, 0.0);
   });
-}
-
-std::vector<double> symmetric_block(std::span<const double> lower, std::size_t size,
-                                    std::size_t begin, std::size_t count) {
-  std::vector<double> block(count * count);
-  for (std::size_t i = 0; i < count; ++i)
-    for (std::size_t j = 0; j <= i; ++j)
-      block[i * count + j] = block[j * count + i] = lower[(begin + i) * size + begin + j];
-  return block;
 }
 
 /// Sum of the form over strips of fill(row, span of that row's values).
 template <typename Fill>
 double sum_over_strips(std::size_t rows, std::size_t cols, const Metric* metric, Fill&& fill) {
-  std::vector<double> strip(strip_rows(rows, cols) * cols);
+  LargeVector<double> strip(strip_rows(rows, cols) * cols);
   double total = 0;
   for_each_strip(rows, cols, [&](std::size_t begin, std::size_t count) {
     kernels::parallel_for(count, 16, [&](std::size_t r) {
@@ -65,19 +63,17 @@ double quadratic_form(std::span<const double> lower, std::size_t size, const dou
                       std::size_t rows) {
   const auto stride = static_cast<std::ptrdiff_t>(size);
   std::vector<double> sums(rows);
-  std::vector<double> product(rows * std::min(kPanel, size));
+  LargeVector<double> product(rows * std::min(kPanel, size));
+  LargeVector<double> panel(std::min(kPanel, size) * size);
   for (std::size_t begin = 0; begin < size; begin += kPanel) {
-    const std::size_t count = std::min(kPanel, size - begin);
-    const auto width = static_cast<std::ptrdiff_t>(count);
-    if (begin > 0) {
-      kernels::gemm_f64(rows, count, begin, {d, stride, 1},
-                        {lower.data() + begin * size, 1, stride}, false, product.data(), count);
-      add_products(product, d, size, begin, count, 2, sums);
-    }
-    const std::vector<double> diagonal = symmetric_block(lower, size, begin, count);
-    kernels::gemm_f64(rows, count, count, {d + begin, stride, 1}, {diagonal.data(), width, 1},
-                      false, product.data(), count);
-    add_products(product, d, size, begin, count, 1, sums);
+    const std::size_t count = std::min(kPanel, size - begin), width = begin + count;
+    load_panel(lower, size, begin, count, panel);
+    kernels::gemm_f64(rows, count, width, {d, stride, 1},
+                      {panel.data(), 1, static_cast<std::ptrdiff_t>(width)}, false, product.data(),
+                      count);
+    kernels::parallel_for(rows, 64, [&](std::size_t r) {
+      sums[r] += dot(product.data() + r * count, d + r * size + begin, count);
+    });
   }
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "libquant/core/large_vector.h"
 #include "libquant/linalg/hessian.h"
 
 namespace libquant {
@@ -29,7 +30,7 @@ std::vector<std::uint32_t> visiting_order(std::span<const double> diagonal, ActO
 /// What the solver needs of the metric.
 struct Factor {
   std::vector<std::uint32_t> order;  ///< columns as visited
-  std::vector<double> upper;         ///< U of linalg/factor.h in that order; empty: it failed
+  LargeVector<double> upper;         ///< U of linalg/factor.h in that order; empty: it failed
   double damping = 0;                ///< of mean(diag S), as used
   int attempts = 0;
   std::string failure;  ///< why `upper` is empty

@@ -34,7 +34,7 @@ std::vector<double> ordered(std::span<const double> lower, std::span<const std::
   return full;
 }
 
-kernels::Operand<double> operand(const std::vector<double>& m, std::size_t n) {
+kernels::Operand<double> operand(std::span<const double> m, std::size_t n) {
   return {m.data(), static_cast<std::ptrdiff_t>(n), 1};
 }
 

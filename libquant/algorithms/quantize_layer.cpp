@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
+#include "kernels/threads.h"
 #include "libquant/algorithms/gptq.h"
 #include "libquant/algorithms/layer_error.h"
 #include "libquant/algorithms/rtn.h"
@@ -18,17 +20,23 @@ void check_weights(ConstMatrixView weights, const Scheme& scheme, std::string_vi
   require(weights.rows > 0 && weights.stride >= weights.cols, "{}: a matrix of {} x {} (stride {})",
           tensor, weights.rows, weights.cols, weights.stride);
   const double largest = largest_weight(scheme);
-  for (std::size_t r = 0; r < weights.rows; ++r) {
-    const std::span<const float> row = weights.row(r);
-    // Also false for NaN.
-    const auto fits = [&](float value) { return std::abs(double{value}) <= largest; };
-    const auto bad = std::ranges::find_if_not(row, fits);
-    if (bad == row.end()) continue;
-    const auto c = bad - row.begin();
-    require(std::isfinite(*bad), "{}: the weight at row {}, column {} is {}", tensor, r, c, *bad);
-    fail<InvalidArgument>("{}: the weight {} at row {}, column {} is too large for {}: at most {}",
-                          tensor, *bad, r, c, to_string(scheme), largest);
-  }
+  // Also false for NaN.
+  const auto fits = [&](float value) { return std::abs(double{value}) <= largest; };
+  std::vector<std::uint8_t> bad(weights.rows);
+  kernels::parallel_for(weights.rows, 64, [&](std::size_t r) {
+    bool all = true;
+    for (const float value : weights.row(r)) all &= fits(value);
+    bad[r] = all ? 0 : 1;
+  });
+  const auto first = std::ranges::find(bad, 1);
+  if (first == bad.end()) return;
+  const auto r = static_cast<std::size_t>(first - bad.begin());
+  const std::span<const float> row = weights.row(r);
+  const auto value = std::ranges::find_if_not(row, fits);
+  const auto c = value - row.begin();
+  require(std::isfinite(*value), "{}: the weight at row {}, column {} is {}", tensor, r, c, *value);
+  fail<InvalidArgument>("{}: the weight {} at row {}, column {} is too large for {}: at most {}",
+                        tensor, *value, r, c, to_string(scheme), largest);
 }
 
 void check_options(const LayerOptions& options) {

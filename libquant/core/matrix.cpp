@@ -2,28 +2,12 @@
 
 #include <cstring>
 #include <limits>
-#include <new>
 #include <utility>
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
-
 #include "libquant/core/error.h"
+#include "libquant/core/large_vector.h"
 
 namespace libquant {
-namespace {
-
-// Matrices of this size and more lie in huge pages: a forward pass makes and drops many, and each
-// small page that is touched for the first time costs as much as filling it.
-constexpr std::size_t kHugePage = std::size_t{2} << 20, kLarge = 2 * kHugePage;
-
-std::align_val_t alignment(std::size_t bytes) noexcept {
-  return std::align_val_t{bytes < kLarge ? 64 : kHugePage};
-}
-
-}  // namespace
-
 Matrix Matrix::uninitialized(std::size_t rows, std::size_t cols) {
   Matrix made;
   if (rows == 0 || cols == 0) {
@@ -33,14 +17,9 @@ Matrix Matrix::uninitialized(std::size_t rows, std::size_t cols) {
   }
   require(rows <= std::numeric_limits<std::size_t>::max() / sizeof(float) / cols,
           "a matrix of {} x {} does not fit into memory", rows, cols);
-  const std::size_t bytes = rows * cols * sizeof(float);
-  made.data_ = static_cast<float*>(::operator new(bytes, alignment(bytes)));
+  made.data_ = static_cast<float*>(allocate_large(rows * cols * sizeof(float)));
   made.rows_ = rows;
   made.cols_ = cols;
-#ifdef __linux__
-  if (bytes >= kLarge)
-    static_cast<void>(madvise(made.data_, bytes / kHugePage * kHugePage, MADV_HUGEPAGE));
-#endif
   return made;
 }
 
@@ -62,7 +41,7 @@ Matrix& Matrix::operator=(Matrix&& other) noexcept {
 }
 
 Matrix::~Matrix() {
-  if (data_ != nullptr) ::operator delete(data_, alignment(size() * sizeof(float)));
+  if (data_ != nullptr) free_large(data_, size() * sizeof(float));
 }
 
 Matrix Matrix::clone() const {

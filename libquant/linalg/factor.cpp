@@ -141,11 +141,11 @@ bool inverse_cholesky(std::span<double> a, std::size_t n) {
   return InverseCholesky(n).run(whole, n);
 }
 
-std::vector<double> inverse_factor(std::span<const double> lower,
+LargeVector<double> inverse_factor(std::span<const double> lower,
                                    std::span<const std::uint32_t> order, double ridge,
                                    double unused) {
   const std::size_t n = order.size();
-  std::vector<double> factor(n * n);
+  LargeVector<double> factor(n * n);
   kernels::parallel_for(n, 8, [&](std::size_t i) {
     const std::size_t row = order[n - 1 - i];
     double* to = factor.data() + i * n;

@@ -3,7 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
+
+#include "libquant/core/large_vector.h"
 
 namespace libquant {
 
@@ -19,7 +20,7 @@ bool inverse_cholesky(std::span<double> a, std::size_t n);
 ///
 /// A is `lower` (the lower triangle of H, row-major) with `ridge` added to its diagonal, and a
 /// diagonal of `unused` where H's is 0. Empty when A is not positive definite.
-std::vector<double> inverse_factor(std::span<const double> lower,
+LargeVector<double> inverse_factor(std::span<const double> lower,
                                    std::span<const std::uint32_t> order, double ridge,
                                    double unused);
 

@@ -38,7 +38,7 @@ std::size_t square(std::size_t size) {
 
 }  // namespace
 
-Hessian::Hessian(std::size_t size) : size_(size), values_(square(size)) {}
+Hessian::Hessian(std::size_t size) : size_(size), values_(square(size), 0.0) {}
 
 void Hessian::close_chunk() const noexcept {
   if (open_ == 0) return;

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "libquant/core/large_vector.h"
 #include "libquant/core/matrix.h"
 
 namespace libquant {
@@ -36,7 +37,7 @@ class Hessian {
   std::size_t size_;
   std::size_t tokens_ = 0;
   mutable std::size_t open_ = 0;  // rows in pending_
-  mutable std::vector<double> values_;
+  mutable LargeVector<double> values_;
   std::vector<float> pending_;
 };
 

@@ -175,6 +175,7 @@ void BlockQuantizer::mlp_stages(Pass& pass) {
   const MatrixView context = scratch_.view(pass.planned(LinearRole::o).cols);
   const std::size_t tokens = hidden_.rows();
 
+  if (before_change_) before_change_();
   auto shared = hessian_for(pass, kGateUp);
   for_chunks(pass, "attention output",
              linear_flops(pass.planned(LinearRole::o), tokens) +

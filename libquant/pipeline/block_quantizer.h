@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "libquant/linalg/hessian.h"
@@ -27,6 +28,9 @@ class BlockQuantizer {
   BlockQuantizer(const ModelConfig& config, const LayerPlan& plan, Matrix hidden,
                  std::size_t window, const std::filesystem::path& scratch, ProgressMeter& progress);
 
+  /// `hook` runs each time before the hidden states begin to change, about half way through a
+  /// block: whoever still reads them then finishes.
+  void before_change(std::function<void()> hook) { before_change_ = std::move(hook); }
   /// Solves layers with a fairness term from now on; `solver` must outlive this.
   void use(const FairSolver* solver) noexcept { fair_ = solver; }
 
@@ -65,6 +69,7 @@ class BlockQuantizer {
   std::vector<std::size_t> lengths_;
   ProgressMeter& progress_;
   const FairSolver* fair_ = nullptr;
+  std::function<void()> before_change_;
   StageSeconds seconds_;
 };
 

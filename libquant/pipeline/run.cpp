@@ -14,6 +14,10 @@ namespace {
 
 constexpr const char* kEmbeddings = "model.embed_tokens.weight";
 
+void finish(std::future<void>& commit) {
+  if (commit.valid()) commit.get();
+}
+
 }  // namespace
 
 QuantizeRun::QuantizeRun(const Checkpoint& source, const QuantizeOptions& options,
@@ -129,18 +133,22 @@ BlockQuantizer QuantizeRun::start_quantizer() {
   return quantizer;
 }
 
-void QuantizeRun::compute_block(BlockQuantizer& quantizer, std::size_t block) {
+void QuantizeRun::compute_block(BlockQuantizer& quantizer, std::size_t block,
+                                std::future<void>& commit) {
   FinishedBlock finished;
   finished.block = block;
   finished.fingerprint = work_.fingerprint();
   finished.layers = quantizer.quantize(block, load_block(source_, block));
   finished.seconds = quantizer.take_seconds();
   for (const auto& layer : prepared_.layers.block(block)) source_.release(layer.tensor());
-  // The state first: the block file's appearance is what commits both.
-  if (forward() && block + 1 < blocks())
-    finished.state = write_state_file(work_.state(block), quantizer.hidden());
-  write_block_file(work_.block(block), finished);
-  if (block > 0) work_.remove_state(block - 1);
+  finish(commit);
+  const Matrix* hidden = forward() && block + 1 < blocks() ? &quantizer.hidden() : nullptr;
+  commit = std::async(std::launch::async, [this, hidden, finished = std::move(finished)]() mutable {
+    // The state first: the block file's appearance is what commits both.
+    if (hidden != nullptr) finished.state = write_state_file(work_.state(finished.block), *hidden);
+    write_block_file(work_.block(finished.block), finished);
+    if (finished.block > 0) work_.remove_state(finished.block - 1);
+  });
 }
 
 void QuantizeRun::compute() {
@@ -149,7 +157,13 @@ void QuantizeRun::compute() {
   BlockQuantizer quantizer = start_quantizer();
   quantizer.use(fair_solver_.get());
   return_free_memory();
-  for (std::size_t block = first_; block < blocks(); ++block) compute_block(quantizer, block);
+  // The files of a finished block are written while the next one is computed, until that one
+  // changes the hidden states. On the way out of an exception this waits for them, too.
+  std::future<void> commit;
+  quantizer.before_change([&] { finish(commit); });
+  for (std::size_t block = first_; block < blocks(); ++block)
+    compute_block(quantizer, block, commit);
+  finish(commit);
 }
 
 WriteOptions QuantizeRun::write_options() const {

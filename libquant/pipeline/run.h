@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,7 +44,7 @@ class QuantizeRun {
   void prepare_fair_solver();
   bool restore_state(Matrix& hidden);
   BlockWeights finished_weights(std::size_t block) const;
-  void compute_block(BlockQuantizer& quantizer, std::size_t block);
+  void compute_block(BlockQuantizer& quantizer, std::size_t block, std::future<void>& commit);
   WriteOptions write_options() const;
   void describe_blocks(QuantizeReport& report) const;
   void describe_fairness(QuantizeReport& report) const;

@@ -64,7 +64,7 @@ TEST_CASE("the ordered factor satisfies U^T U (P A P^T) = 1 with the ridge added
   const Eigen::Index n = 150;
   const RowMajor a = positive_definite(n, 5);
   const auto order = shuffled(150, 6);
-  const std::vector<double> u = inverse_factor(lower_of(a), order, 0.25, 1.0);
+  const auto u = inverse_factor(lower_of(a), order, 0.25, 1.0);
   REQUIRE(u.size() == 150 * 150);
   RowMajor permuted(n, n);
   for (Eigen::Index i = 0; i < n; ++i)
@@ -84,7 +84,7 @@ TEST_CASE("an input that never moved gets its own unconnected row of the factor"
   a.col(17).setZero();
   std::vector<std::uint32_t> order(40);
   std::iota(order.begin(), order.end(), 0u);
-  const std::vector<double> u = inverse_factor(lower_of(a), order, 0.5, 3.5);
+  const auto u = inverse_factor(lower_of(a), order, 0.5, 3.5);
   REQUIRE(!u.empty());
   for (std::size_t j = 0; j < 40; ++j) {
     CHECK(u[17 * 40 + j] == (j == 17 ? 0.5 : 0.0));  // 1 / sqrt(3.5 + 0.5)
@@ -107,7 +107,7 @@ TEST_CASE("the factor has the same bytes at any thread count", "[linalg]") {
   const RowMajor a = positive_definite(333, 77);
   const auto order = shuffled(333, 78);
   libquant::kernels::set_thread_count(1);
-  const std::vector<double> one = inverse_factor(lower_of(a), order, 0.1, 1);
+  const auto one = inverse_factor(lower_of(a), order, 0.1, 1);
   for (const int threads : {2, 3}) {
     libquant::kernels::set_thread_count(threads);
     CHECK(inverse_factor(lower_of(a), order, 0.1, 1) == one);
