@@ -7,11 +7,14 @@
 
 namespace libquant {
 
-/// Memory for large arrays, aligned to 64 bytes. From 4 MB on it lies in huge pages where the system
-/// grants them: each small page that is touched for the first time costs as much as filling it.
-/// std::bad_alloc where there is none.
+/// Memory for large arrays, aligned to 64 bytes. From 4 MB on it lies in huge pages where the
+/// system grants them: each small page that is touched for the first time costs as much as filling
+/// it. std::bad_alloc where there is none. Safe from any thread.
 void* allocate_large(std::size_t bytes);
+/// Up to 64 MB of freed arrays are kept for the next ones of their sizes.
 void free_large(void* data, std::size_t bytes) noexcept;
+/// Gives those back to the system.
+void release_large() noexcept;
 
 /// Leaves elements uninitialised that are given no value: for what is written before it is read,
 /// and whose pages are then first touched by the threads that write them.

@@ -12,7 +12,7 @@ namespace libquant {
 namespace {
 
 constexpr std::size_t kCore = 32;    // largest block done by plain loops
-constexpr std::size_t kPanel = 128;  // rows of workspace
+constexpr std::size_t kPanel = 256;  // rows of workspace
 
 /// A square block inside a row-major matrix.
 struct Block {

@@ -11,7 +11,7 @@ namespace libquant {
 /// In place, row-major [n x n]: the lower triangle of a symmetric A becomes L^-1, with A = L L^T;
 /// above it zeros are written. False when A is not positive definite or not finite; the content is
 /// then undefined. One recursion gives the factor and its inverse together, nearly all of it in
-/// kernels::gemm_f64: about 0.8 n^3 multiply-adds and 128 x n doubles of workspace.
+/// kernels::gemm_f64: about 0.8 n^3 multiply-adds and 256 x n doubles of workspace.
 bool inverse_cholesky(std::span<double> a, std::size_t n);
 
 /// U, upper triangular (zeros below), row-major [n x n], with (P A P^T)^-1 = U^T U: the factor that

@@ -10,6 +10,8 @@
 #include <malloc.h>
 #endif
 
+#include "libquant/core/large_vector.h"
+
 namespace libquant {
 
 double anonymous_bytes() {
@@ -24,6 +26,7 @@ double anonymous_bytes() {
 }
 
 void return_free_memory() noexcept {
+  release_large();
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
