@@ -143,8 +143,7 @@ struct Product {
     const std::size_t down = cuts.count();
     // Where rows are few, panels are shared out too, though each share packs its rows again.
     const std::size_t shares = down >= threads ? 1 : ceil_div(2 * threads, down);
-    const std::size_t wide = even_part(some, ceil_div(some, shares), 1);
-    const std::size_t across = ceil_div(some, wide);
+    const std::size_t wide = ceil_div(some, shares), across = wide == 0 ? 0 : ceil_div(some, wide);
     parallel_for(down * across, 1, [&](std::size_t item) {
       const auto [row, rows] = cuts.at(item / across);
       const std::size_t j = item % across * wide;
