@@ -16,8 +16,8 @@ if [ -z "${LIBQUANT_REPORT:-}" ]; then
     "$libquant" quantize "$model" --output "$work/rtn-$bits-bit" --method rtn --bits "$bits" --group-size 64 >/dev/null
   done
   # 3: a limit is broken, 4: it could not be decided. Either makes a report.
-  "$libquant" audit --base "$model" --quantized "$work/rtn-4-bit" "$work/rtn-3-bit" --probes examples/probes/*.jsonl \
-    --items 360 --formats answers --generations 6 --gate default --output "$work/audit" || [ $? -ge 3 ]
+  "$libquant" audit --base "$model" --quantized "$work/rtn-4-bit" "$work/rtn-3-bit" --probes examples/probes/libquant_questions.jsonl \
+    --items 480 --formats answers --generations 3 --gate default --output "$work/audit" || [ $? -ge 3 ]
 fi
 
 sweep=${LIBQUANT_SWEEP:-$work/sweep/report.html}
@@ -34,10 +34,10 @@ shot() {
   echo "docs/images/$1.png: $(stat -c %s "docs/images/$1.png") bytes"
 }
 detail='header, footer, #main > :not(#model-2), #model-2 >'
-shot report_result 1180 none
+shot report_result 1170 none
 shot report_emergence 700 'header, footer, #main > :not(#overview)'
 shot report_shift 700 "$detail :not(h2):not(#model-2-shift)"
 shot report_groups 900 "$detail :not(#model-2-groups)"
 shot report_items 960 "$detail :not(.items)"
 report=$sweep
-shot report_dose 800 'header, footer, #main > :not(#overview), #overview > :not(#picture-dose)'
+shot report_dose 620 'header, footer, #main > :not(#overview), #overview > :not(#picture-dose)'

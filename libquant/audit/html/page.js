@@ -35,7 +35,7 @@ function openReasons(criteria) {
   const names = new Map();
   for (const c of criteria) names.set(c.reason, (names.get(c.reason) || []).concat(criterionName(c.name)));
   return el("ul", { class: "reasons" }, Array.from(names, ([reason, open]) =>
-    el("li", {}, el("strong", {}, foreign(reason)), open.length > 3 ? `: this leaves ${open.length} limits open` : `: ${open.join("; ")}`)));
+    el("li", {}, el("strong", {}, foreign(reason.charAt(0).toUpperCase() + reason.slice(1))), open.length > 3 ? `: this leaves ${open.length} limits open` : `: ${open.join("; ")}`)));
 }
 
 // The criteria that made the verdict, each with its figures.
