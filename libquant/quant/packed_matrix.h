@@ -21,8 +21,8 @@ std::string_view to_string(Activations activations) noexcept;
 Activations activations_from(std::string_view name);
 
 /// A quantized matrix in the layout that the packed kernels multiply with, never expanded as a
-/// whole: about scheme.bits per weight and the parameters of the groups. Immutable; const methods are safe from
-/// many threads, but already use all of them.
+/// whole: about scheme.bits per weight and the parameters of the groups. Immutable; const methods
+/// are safe from many threads, but already use all of them.
 class PackedMatrix {
  public:
   /// Whether the kernels can hold a matrix: every scheme, as long as each group has as many columns
