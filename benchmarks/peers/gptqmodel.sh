@@ -52,11 +52,11 @@ fi
 rm -f "$work/figures" "$work/figures.log"
 ours
 if [ ! -s "$work/dense/config.json" ]; then
-  "$python" benchmarks/peers/gptqmodel.py prepare "$model" "$work/ours" "$work/dense.part"
+  "$python" benchmarks/peers/gptqmodel_peer.py prepare "$model" "$work/ours" "$work/dense.part"
   mv "$work/dense.part" "$work/dense"
 fi
 rm -rf "$work/theirs"
-measure GPTQModel "$python" benchmarks/peers/gptqmodel.py quantize "$work/dense" "$work/ids.json" "$work/theirs" \
+measure GPTQModel "$python" benchmarks/peers/gptqmodel_peer.py quantize "$work/dense" "$work/ids.json" "$work/theirs" \
   "$windows" "$window"
 ours
 python3 - "$work/figures" <<'PYTHON'

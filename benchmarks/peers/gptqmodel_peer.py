@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Quantizes a model with GPTQModel on the CPU; called by gptqmodel.sh.
 
-  gptqmodel.py prepare MODEL.gguf TOKENIZER FOLDER   the dense model as a Hugging Face folder
-  gptqmodel.py quantize FOLDER IDS OUT WINDOWS WINDOW
+  gptqmodel_peer.py prepare MODEL.gguf TOKENIZER FOLDER   the dense model as a Hugging Face folder
+  gptqmodel_peer.py quantize FOLDER IDS OUT WINDOWS WINDOW
 
 IDS holds the token ids of the calibration text as a JSON array. The windows are those that
 `libquant quantize` draws: evenly spread, the first at the text's start and the last at its end.
@@ -21,9 +21,10 @@ import torch
 
 
 def prepare(gguf, tokenizer, folder):
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, GgufConfig
     gguf, folder = pathlib.Path(gguf), pathlib.Path(folder)
-    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float16)
+    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float16,
+                                                 quantization_config=GgufConfig(dequantize=True))
     model.save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(pathlib.Path(tokenizer) / name, folder / name)
