@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -7,7 +5,6 @@
 #include "libquant/core/half.h"
 #include "tests/support/coded_checkpoint.h"
 #include "tests/support/edit_folder.h"
-#include "tests/support/paths.h"
 
 using namespace libquant;
 using namespace libquant::testing;
@@ -72,49 +69,6 @@ constexpr Scheme kSymmetric{4, 64, ZeroKind::symmetric, ScaleType::f16, 0};
 constexpr Scheme kAsymmetric{4, 64, ZeroKind::asymmetric, ScaleType::f16, 0};
 
 }  // namespace
-
-TEST_CASE("a folder packed by the compressed-tensors library reads as the library dequantizes it",
-          "[checkpoint]") {
-  const std::string folder = test_folder() + "/golden/compressed_tensors";
-  const auto model = open_checkpoint(folder);
-  CHECK(model->format() == "compressed-tensors");
-  const SafetensorsFile expected(folder + "/expected.safetensors");
-  CHECK(expected.tensors().size() == model->names().size());
-  for (const StoredTensor& tensor : expected.tensors()) {
-    INFO(tensor.name);
-    const Matrix values = model->load(tensor.name);
-    REQUIRE(values.size() == tensor.elements());
-    CHECK(std::memcmp(values.data(), tensor.bytes.data(), tensor.bytes.size()) == 0);
-  }
-  const std::string block = "model.layers.0.";
-  CHECK(model->info(block + "mlp.up_proj.weight").type == "w3g32 asymmetric bf16");
-  CHECK(model->info(block + "self_attn.v_proj.weight").type == "w8g32 asymmetric bf16");
-  CHECK(model->quantized(block + "mlp.down_proj.weight")->scheme ==
-        Scheme{4, 0, ZeroKind::symmetric, ScaleType::bf16, 0});
-  CHECK(model->info(block + "self_attn.o_proj.weight").type == "BF16");
-}
-
-TEST_CASE("a folder that GPTQModel quantized in act-order reads as the library dequantizes it",
-          "[checkpoint]") {
-  const std::string folder = test_folder() + "/golden/gptq";
-  const auto model = open_checkpoint(folder);
-  CHECK(model->format() == "gptq");
-  const SafetensorsFile expected(folder + "/expected.safetensors");
-  CHECK(expected.tensors().size() == model->names().size());
-  for (const StoredTensor& tensor : expected.tensors()) {
-    INFO(tensor.name);
-    const Matrix values = model->load(tensor.name);
-    REQUIRE(values.size() == tensor.elements());
-    // The library multiplies in fp16: one rounding of the exact product.
-    std::vector<std::uint16_t> rounded(values.size());
-    std::transform(values.data(), values.data() + values.size(), rounded.begin(),
-                   tensor.dtype == DType::bf16 ? f32_to_bf16 : f32_to_f16);
-    CHECK(std::memcmp(rounded.data(), tensor.bytes.data(), tensor.bytes.size()) == 0);
-  }
-  const auto down = model->quantized("model.layers.0.mlp.down_proj.weight");
-  CHECK(down->scheme == Scheme{4, 32, ZeroKind::symmetric, ScaleType::f16, 0});
-  CHECK_FALSE(std::is_sorted(down->group_of.begin(), down->group_of.end()));
-}
 
 TEST_CASE("symmetric zeros of GPTQ are the golden words of v1 and v2", "[checkpoint]") {
   for (const auto& [format, word] :
