@@ -41,7 +41,7 @@ struct FairnessOptions {
   /// Files of probe sets in any form of docs/probe_sets.md. Only items of the `calibrate` split are
   /// used here; see splits.h.
   std::vector<std::filesystem::path> probes;
-  /// alpha relative to the layer: alpha = strength * median of H_ii / (H_D)_ii. 0 gives the bytes
+  /// alpha relative to the layer: alpha = strength * tr(H) / tr(H_D). 0 gives the bytes
   /// of the plain method, and a report of what that costs on the probes.
   double strength = 1;
   /// gamma: 1 preserves the original's answers, 0 erases what H_D measures (only meaningful for
