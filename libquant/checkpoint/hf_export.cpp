@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -155,7 +156,15 @@ Json generation_json(const TokenizerSpec& tokenizer) {
     if (value >= 0) json.set(key, value);
   };
   id("bos_token_id", tokenizer.bos);
-  id("eos_token_id", tokenizer.eos);
+  const std::set<std::int32_t> further = {tokenizer.eot, tokenizer.eom};
+  Json ends;
+  if (tokenizer.eos >= 0) ends.push_back(tokenizer.eos);
+  for (const std::int32_t end : further)
+    if (end >= 0 && end != tokenizer.eos) ends.push_back(end);
+  if (ends.is_array()) {
+    const auto& all = ends.as_array("eos_token_id");
+    json.set("eos_token_id", all.size() == 1 ? all.front() : ends);
+  }
   id("pad_token_id", tokenizer.pad);
   return json;
 }

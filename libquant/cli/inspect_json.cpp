@@ -32,6 +32,8 @@ Json tokenizer_json(const TokenizerSpec& spec) {
                        {"merges", spec.merges.size()},
                        {"bos", std::int64_t{spec.bos}},
                        {"eos", std::int64_t{spec.eos}},
+                       {"eot", std::int64_t{spec.eot}},
+                       {"eom", std::int64_t{spec.eom}},
                        {"add_bos", spec.add_bos},
                        {"add_eos", spec.add_eos},
                        {"chat_format", to_string(detect_chat_format(spec))},

@@ -59,8 +59,8 @@ class ChatSession {
 };
 
 /// Tokens at which a model's own files say that an answer ends: eos_token_id, one or a list, of
-/// generation_config.json and config.json. For SamplingOptions::stop; a GGUF names its only one in
-/// the tokenizer. FormatError for what is no token id.
+/// generation_config.json and config.json. For SamplingOptions::stop; a GGUF names its own in
+/// the tokenizer, where stop_tokens finds them. FormatError for what is no token id.
 std::vector<std::int32_t> declared_stops(const Checkpoint& model);
 
 }  // namespace libquant

@@ -157,6 +157,8 @@ std::vector<std::int32_t> stop_tokens(ChatFormat format, const Tokenizer& tokeni
     if (id >= 0 && std::find(out.begin(), out.end(), id) == out.end()) out.push_back(id);
   };
   add(tokenizer.spec().eos);
+  add(tokenizer.spec().eot);
+  add(tokenizer.spec().eom);
   if (format == ChatFormat::chatml) add(tokenizer.find("<|im_end|>"));
   if (format == ChatFormat::llama3) {
     add(tokenizer.find("<|eot_id|>"));

@@ -28,7 +28,8 @@ ChatFormat chat_format_from(std::string_view name);
 /// system message first when there is none: so does this, reading it from the template.
 std::string render_chat(ChatFormat format, const TokenizerSpec& spec,
                         std::span<const ChatMessage> messages, bool open_assistant);
-/// Tokens at which an answer ends: EOS and the format's end-of-turn.
+/// Tokens at which an answer ends: the tokenizer's eos, eot and eom, and the end of turn of the
+/// format.
 std::vector<std::int32_t> stop_tokens(ChatFormat format, const Tokenizer& tokenizer);
 
 }  // namespace libquant

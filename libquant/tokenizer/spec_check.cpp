@@ -97,7 +97,8 @@ class Checker {
 
   void special_ids() const {
     const std::pair<std::string_view, std::int32_t> ids[] = {
-        {"bos", spec_.bos}, {"eos", spec_.eos}, {"unk", spec_.unk}, {"pad", spec_.pad}};
+        {"bos", spec_.bos}, {"eos", spec_.eos}, {"eot", spec_.eot},
+        {"eom", spec_.eom}, {"unk", spec_.unk}, {"pad", spec_.pad}};
     for (const auto& [name, id] : ids) {
       if (id != -1) in_range(id, name);
     }

@@ -31,6 +31,8 @@ struct NamedId {
 };
 constexpr NamedId kIds[] = {{"tokenizer.ggml.bos_token_id", &TokenizerSpec::bos},
                             {"tokenizer.ggml.eos_token_id", &TokenizerSpec::eos},
+                            {"tokenizer.ggml.eot_token_id", &TokenizerSpec::eot},
+                            {"tokenizer.ggml.eom_token_id", &TokenizerSpec::eom},
                             {"tokenizer.ggml.unknown_token_id", &TokenizerSpec::unk},
                             {"tokenizer.ggml.padding_token_id", &TokenizerSpec::pad}};
 

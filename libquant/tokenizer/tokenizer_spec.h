@@ -108,6 +108,8 @@ struct TokenizerSpec {
   bool fuse_unknown = false;   ///< neighbouring unknown characters become one `unk`
   bool strip_leading_space = false;                     ///< by decode, sentencepiece only
   std::int32_t bos = -1, eos = -1, unk = -1, pad = -1;  ///< -1: none
+  /// Further ends of an answer (of a turn, of a message), which only a GGUF names; -1: none.
+  std::int32_t eot = -1, eom = -1;
   bool add_bos = false, add_eos = false;
   std::string chat_template;  ///< Jinja source as shipped, empty if none
   std::string pre;  ///< GGUF's tokenizer.ggml.pre ("smollm", "llama-bpe", "qwen2"), if known

@@ -242,6 +242,25 @@ TEST_CASE("sizes that misalign tensors are stored with the wide types first", "[
   check_dense(source, *written, round_f16);
 }
 
+TEST_CASE("every end of an answer that a GGUF names reaches generation_config.json",
+          "[checkpoint]") {
+  CodedCheckpoint source(export_config("llama"));
+  const TemporaryFolder folder;
+  const auto ends = [&](const std::string& name) {
+    const auto gguf =
+        write_and_open(source, folder / (name + ".gguf"), options_for(Format::gguf, DType::f32));
+    CHECK(gguf->tokenizer().eot == source.spec.eot);
+    const auto dense =
+        write_and_open(*gguf, folder / name, options_for(Format::safetensors, DType::f32));
+    return dense->generation_config().find("eos_token_id")->dump();
+  };
+  source.spec.eos = 1;
+  CHECK(ends("one") == "1");
+  source.spec.eot = 2;
+  source.spec.eom = 1;
+  CHECK(ends("two") == "[1, 2]");
+}
+
 TEST_CASE("a model goes from GGUF to a folder and back without losing a bit", "[checkpoint]") {
   for (const char* family : {"llama", "qwen2", "qwen3"}) {
     INFO(family);

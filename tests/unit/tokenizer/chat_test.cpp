@@ -83,6 +83,11 @@ TEST_CASE("An answer stops at EOS and at the format's end of turn") {
   CHECK(libquant::stop_tokens(ChatFormat::llama3, tokenizer) == testing::Ids{1, 3});
   CHECK(libquant::stop_tokens(ChatFormat::zephyr, tokenizer) == testing::Ids{1});
   CHECK(libquant::stop_tokens(ChatFormat::none, tokenizer) == testing::Ids{1});
+  libquant::TokenizerSpec spec = spec_with("");
+  spec.eot = 3;
+  spec.eom = 2;
+  CHECK(libquant::stop_tokens(ChatFormat::none, libquant::Tokenizer(spec)) ==
+        testing::Ids{1, 3, 2});
 }
 
 TEST_CASE("Template literals are read whatever the quotes, comments and ends") {

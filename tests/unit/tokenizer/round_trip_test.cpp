@@ -129,6 +129,17 @@ TEST_CASE("GGUF gives the spec back where its own keys do not suffice") {
   }
 }
 
+TEST_CASE("The ends of a turn and of a message are GGUF's own") {
+  TokenizerSpec spec = plain_byte_level("smollm");
+  spec.eot = 2;
+  spec.eom = 0;
+  GgufMetadata metadata = to_gguf(spec);
+  CHECK(libquant::tokenizer_from_gguf(metadata) == spec);
+  metadata.set("tokenizer.ggml.eot_token_id", GgufValue::u32(1u << 20));
+  CHECK_THROWS_WITH(libquant::tokenizer_from_gguf(metadata),
+                    testing::contains_text("tokenizer.ggml.eot_token_id"));
+}
+
 TEST_CASE("Writing to metadata of another tokenizer leaves nothing of it") {
   GgufMetadata metadata = to_gguf(sentencepiece());
   const TokenizerSpec spec = plain_byte_level("smollm");
