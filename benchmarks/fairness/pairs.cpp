@@ -1,13 +1,18 @@
 // fairness_pairs: quantized models against each other, item by item, from the scores that
-// `libquant audit --output` leaves. Markdown on standard output.
+// `libquant audit --output` leaves. Markdown on standard output. Files that differ by "-seed-N"
+// alone are runs of one method: its row has their mean, and their own figures behind it.
 //
-//   fairness_pairs --probes FILE... --base base.jsonl --reference plain.jsonl MODEL.jsonl...
+//   fairness_pairs --probes FILE... --base base.jsonl --reference plain [--gain fair]
+//                  plain.jsonl plain-seed-1.jsonl fair.jsonl...
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <numeric>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -87,16 +92,31 @@ struct Terms {
   std::vector<std::uint32_t> cluster;
 };
 
-Terms terms_of(const Measure& measure, const Comparison& of, const Comparison* minus) {
+/// One method: a comparison with the original for every run.
+struct Method {
+  std::string name;
+  std::vector<Comparison> runs;
+};
+
+double mean_top(const Measure& measure, std::span<const Comparison> runs, std::size_t item) {
+  double sum = 0;
+  for (const Comparison& run : runs) sum += measure.top(run.items[item]);
+  return sum / static_cast<double>(runs.size());
+}
+
+// Denominators depend on the original alone, so all runs share them.
+Terms terms_of(const Measure& measure, std::span<const Comparison> runs,
+               std::span<const Comparison> minus = {}) {
   Terms terms;
-  for (std::size_t i = 0; i < of.items.size(); ++i) {
-    double top = measure.top(of.items[i]);
-    if (minus != nullptr) top -= measure.top(minus->items[i]);
-    const double bottom = measure.bottom(of.items[i]);
+  const std::vector<ItemComparison>& items = runs.front().items;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    double top = mean_top(measure, runs, i);
+    if (!minus.empty()) top -= mean_top(measure, minus, i);
+    const double bottom = measure.bottom(items[i]);
     if (!std::isfinite(top) || !std::isfinite(bottom)) continue;
     terms.top.push_back(measure.scale * top);
     terms.bottom.push_back(bottom);
-    terms.cluster.push_back(of.items[i].cluster);
+    terms.cluster.push_back(items[i].cluster);
   }
   return terms;
 }
@@ -108,18 +128,45 @@ std::string cell(const Terms& terms) {
   return fmt::format("{:.2f} [{:.2f}, {:.2f}]", r.estimate, r.interval.low, r.interval.high);
 }
 
+double estimate(const Terms& terms) {
+  const auto sum = [](const std::vector<double>& v) {
+    return std::accumulate(v.begin(), v.end(), 0.0);
+  };
+  return sum(terms.top) / sum(terms.bottom);
+}
+
+// The figures of the runs one by one: how far two differ that should not.
+std::string runs_of(const Measure& measure, const Method& method) {
+  if (method.runs.size() == 1) return {};
+  std::vector<std::string> values;
+  for (const Comparison& run : method.runs)
+    values.push_back(fmt::format("{:.1f}", estimate(terms_of(measure, {&run, 1}))));
+  return fmt::format(" ({})", fmt::join(values, ", "));
+}
+
 // What is left of the reference's value, as a ratio of sums with its own interval.
-std::string share_cell(const Measure& measure, const Comparison& of, const Comparison& reference) {
-  Terms left = terms_of(measure, of, nullptr);
-  const Terms whole = terms_of(measure, reference, nullptr);
+std::string share_cell(const Measure& measure, const Method& of, const Method& reference) {
+  Terms left = terms_of(measure, of.runs);
+  const Terms whole = terms_of(measure, reference.runs);
   left.bottom = whole.top;
   for (double& value : left.top) value *= 100;
   return cell(left);
 }
 
+// How much of another method's gain over the reference this one has too: what a control leaves to
+// be explained.
+std::string gain_cell(const Measure& measure, const Method& of, const Method& gain,
+                      const Method& reference) {
+  Terms share = terms_of(measure, reference.runs, of.runs);
+  share.bottom = terms_of(measure, reference.runs, gain.runs).top;
+  for (double& value : share.top) value *= 100;
+  return cell(share);
+}
+
 struct Arguments {
   std::vector<fs::path> probes, models;
-  fs::path base, reference;
+  fs::path base;
+  std::string reference, gain;
 };
 
 std::vector<ProbeItem> scored_items(const Arguments& a, const ScoreFile& base) {
@@ -133,14 +180,36 @@ std::vector<ProbeItem> scored_items(const Arguments& a, const ScoreFile& base) {
   return items;
 }
 
+std::string method_of(const fs::path& scores) {
+  const std::string name = scores.stem().string();
+  const auto cut = name.find("-seed-");
+  return cut == std::string::npos ? name : name.substr(0, cut);
+}
+
+/// In the order of the arguments, the reference first.
+std::vector<Method> methods(const Arguments& a, std::span<const ProbeItem> items,
+                            const ScoreFile& base, ScoringFormat format) {
+  std::vector<Method> all = {{a.reference, {}}};
+  for (const fs::path& path : a.models) {
+    const std::string name = method_of(path);
+    auto found =
+        std::find_if(all.begin(), all.end(), [&](const auto& m) { return m.name == name; });
+    if (found == all.end()) found = all.insert(all.end(), {name, {}});
+    found->runs.push_back(compare_scores(items, base.scores, read_scores(path).scores, format, {}));
+  }
+  require(!all.front().runs.empty(), "no scores of the reference, {}", a.reference);
+  return all;
+}
+
 void print_table(const Arguments& a, std::span<const ProbeItem> items, const ScoreFile& base,
                  ScoringFormat format, const std::vector<Measure>& measures) {
-  const auto compare = [&](const fs::path& path) {
-    return compare_scores(items, base.scores, read_scores(path).scores, format, {});
-  };
-  const Comparison reference = compare(a.reference);
-  if (reference.items.empty()) return;
-  fmt::print("\n{}: {} items\n\n| model |", to_string(format), reference.items.size());
+  const std::vector<Method> all = methods(a, items, base, format);
+  const Method& reference = all.front();
+  if (reference.runs.front().items.empty()) return;
+  const auto gain =
+      std::find_if(all.begin(), all.end(), [&](const Method& m) { return m.name == a.gain; });
+  require(a.gain.empty() || gain != all.end(), "no scores of {}, whose gain is asked for", a.gain);
+  fmt::print("\n{}: {} items\n\n| model |", to_string(format), reference.runs.front().items.size());
   for (const Measure& measure : measures) fmt::print(" {} |", measure.name);
   fmt::print("\n|---|");
   for (std::size_t i = 0; i < measures.size(); ++i) fmt::print("---|");
@@ -148,16 +217,21 @@ void print_table(const Arguments& a, std::span<const ProbeItem> items, const Sco
     fmt::print("\n| {} |", name);
     for (const Measure& measure : measures) fmt::print(" {} |", value(measure));
   };
-  row(a.reference.stem().string() + " (reference)",
-      [&](const Measure& m) { return cell(terms_of(m, reference, nullptr)); });
-  for (const fs::path& path : a.models) {
-    const Comparison model = compare(path);
-    const std::string name = path.stem().string();
-    row(name, [&](const Measure& m) { return cell(terms_of(m, model, nullptr)); });
-    row(name + " - reference",
-        [&](const Measure& m) { return cell(terms_of(m, model, &reference)); });
-    row(name + " / reference, %",
-        [&](const Measure& m) { return m.size ? share_cell(m, model, reference) : std::string(); });
+  for (const Method& method : all) {
+    row(&method == &reference ? method.name + " (reference)" : method.name,
+        [&](const Measure& m) { return cell(terms_of(m, method.runs)) + runs_of(m, method); });
+    if (&method == &reference) continue;
+    row(method.name + " - reference",
+        [&](const Measure& m) { return cell(terms_of(m, method.runs, reference.runs)); });
+    row(method.name + " / reference, %", [&](const Measure& m) {
+      return m.size ? share_cell(m, method, reference) : std::string();
+    });
+    if (gain == all.end() || method.name == gain->name) continue;
+    row(method.name + " - " + gain->name,
+        [&](const Measure& m) { return cell(terms_of(m, method.runs, gain->runs)); });
+    row(fmt::format("{}: share of {}'s gain, %", method.name, gain->name), [&](const Measure& m) {
+      return m.size ? gain_cell(m, method, *gain, reference) : std::string();
+    });
   }
   fmt::print("\n");
 }
@@ -179,7 +253,8 @@ int main(int argc, char** argv) {
   app.add_option("models", a.models)->required()->check(CLI::ExistingFile);
   app.add_option("--probes", a.probes)->required()->check(CLI::ExistingFile);
   app.add_option("--base", a.base)->required()->check(CLI::ExistingFile);
-  app.add_option("--reference", a.reference)->required()->check(CLI::ExistingFile);
+  app.add_option("--reference", a.reference, "name of the method to compare with")->required();
+  app.add_option("--gain", a.gain, "method whose gain over the reference others are measured by");
   CLI11_PARSE(app, argc, argv);
   try {
     run(a);

@@ -2,29 +2,31 @@
 # What the fairness term is worth, and how much of it any probe-like text would give: quantizes one model in many ways
 # and compares the answers to items that none of them has seen.
 #
-#   bash benchmarks/fairness/run.sh [--quick | --full] [--bits "4 3"] [--only "NAME..."] [--output DIR]
-#                                   [--items N] [--model PATH] [--data DIR]
+#   bash benchmarks/fairness/run.sh [--quick | --full] [--grids "4 3 4-symmetric 3-symmetric"] [--seeds "0 1"]
+#                                   [--only "METHOD..."] [--items N] [--output DIR] [--model PATH] [--data DIR]
 #
 # Judged on BBQ's Religion and Physical_appearance, which nothing is calibrated on: 300 stratified items (--quick: 150,
-# --full: all 2,776), and on the StereoSet terms of the evaluate split. Names ending in seed-1 are calibrated on other
-# windows of the same text: how far two runs differ that should not. --only makes some of the models; names are those
-# of the table. Finished models and scores are kept in DIR, so an interrupted run goes on where it stopped, and later
-# runs add to it. Ends with Markdown tables: DIR/N-bit/table.md.
+# --full: all 2,776), and on the StereoSet terms of the evaluate split. Plain, fair and shuffled models are made once a
+# seed, from other windows of the same text, and enter the tables with their mean: two runs that should be alike differ
+# by up to half. A grid is the bits, asymmetric unless it says so. --only makes some of the methods, named as in the
+# tables. Finished models and scores are kept in DIR, so an interrupted run goes on where it stopped, and later runs
+# add to it. Ends with Markdown tables: DIR/GRID/table.md.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-bits="4 3" only= output=build/fairness model= data=${LIBQUANT_DATA:-../shared/data} items=300 eval_tokens=6144
+grids="4 3 4-symmetric 3-symmetric" seeds="0 1" only= output=build/fairness model= data=${LIBQUANT_DATA:-../shared/data} items=300 eval_tokens=6144 full=
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) items=150 eval_tokens=4096; shift ;;
-    --full) items=0 eval_tokens=65536; shift ;;
+    --full) items=0 eval_tokens=65536 seeds="0 1 2" full=1; shift ;;
     --items) items=$2; shift 2 ;;
-    --bits) bits=$2; shift 2 ;;
+    --grids) grids=$2; shift 2 ;;
+    --seeds) seeds=$2; shift 2 ;;
     --only) only=$2; shift 2 ;;
     --output) output=$2; shift 2 ;;
     --model) model=$2; shift 2 ;;
     --data) data=$2; shift 2 ;;
-    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "unknown argument $1; try --help" >&2; exit 2 ;;
   esac
 done
@@ -42,22 +44,31 @@ unseen=("$data"/bbq/Religion.jsonl "$data"/bbq/Physical_appearance.jsonl)
 short=(--calibration "$text" --windows 256 --window 64)
 long=(--calibration "$text" --windows 32 --window 512)
 
-# quantize NAME ARGUMENTS...: into $folder/NAME, unless it is there; NAME joins $models.
+# quantize METHOD NAME ARGUMENTS...: into $folder/NAME, unless it is there; NAME joins $models.
 quantize() {
-  local name=$1
-  shift
-  [ -z "$only" ] || [[ " $only " == *" $name "* ]] || return 0
+  local method=$1 name=$2
+  shift 2
+  [ -z "$only" ] || [[ " $only " == *" $method "* ]] || return 0
   models+=("$name")
   [ ! -e "$folder/$name/quantize_report.json" ] || return 0
-  echo "== $b bits: $name ($(date +%H:%M))" >&2
-  "$libquant" quantize "$model" --output "$folder/$name" --bits "$b" --group-size 64 --zero asymmetric \
+  echo "== $grid: $name ($(date +%H:%M))" >&2
+  "$libquant" quantize "$model" --output "$folder/$name" --bits "$bits" --group-size 64 --zero "$zero" \
     --format compressed-tensors --resume --json "$@" >"$folder/$name.json"
 }
-# probes NAME STATISTICS STRENGTH ARGUMENTS...: plain with a fairness term; models with the same probes share statistics.
+# seeded METHOD ARGUMENTS...: once a seed; the name of seed 0 is the method's.
+seeded() {
+  local method=$1 seed
+  shift
+  for seed in $seeds; do
+    if [ "$seed" = 0 ]; then quantize "$method" "$method" "$@"; else
+      quantize "$method" "$method-seed-$seed" "$@" --seed "$seed"; fi
+  done
+}
+# probes STATISTICS STRENGTH ARGUMENTS...: the arguments of a fairness term; models with the same probes share statistics.
 probes() {
-  local name=$1 statistics=$output/statistics/$2 strength=$3
-  shift 3
-  quantize "$name" "${short[@]}" --probes "${calibrate[@]}" --fairness "$strength" --fairness-statistics "$statistics" "$@"
+  local statistics=$output/statistics/$1 strength=$2
+  shift 2
+  term=("${short[@]}" --probes "${calibrate[@]}" --fairness "$strength" --fairness-statistics "$statistics" "$@")
 }
 # perplexity MODEL FILE: once; a cut-off run leaves no file.
 perplexity() {
@@ -72,38 +83,47 @@ audit() {
   "$libquant" audit --base "$model" --quantized "${models[@]/#/$folder/}" --formats answers --chat-format none \
     --output "$folder/$name" --resume --json --probes "$@" >"$folder/$name.json" || [ $? -ge 3 ]
 }
-# compare NAME PROBES...: the models of an audit against the plain one.
+# compare NAME PROBES...: the models of an audit against the plain ones, and every control's share of the fair gain.
 compare() {
-  local scores=$folder/$1/scores others=() name
+  local scores=$folder/$1/scores files=() name gain=()
   shift
-  for name in "${models[@]}"; do [ "$name" = plain ] || others+=("$scores/$name.jsonl"); done
-  "$pairs" "${others[@]}" --probes "$@" --base "$scores/$(basename "$model").jsonl" --reference "$scores/plain.jsonl"
+  for name in "${models[@]}"; do files+=("$scores/$name.jsonl"); done
+  [[ " ${models[*]} " != *" fair-1 "* ]] || gain=(--gain fair-1)
+  "$pairs" "${files[@]}" --probes "$@" --base "$scores/$(basename "$model").jsonl" --reference plain "${gain[@]}"
+}
+# Every method of a grid; symmetric grids only get what the comparison needs.
+make_models() {
+  seeded plain "${short[@]}"
+  probes sensitivity 1; seeded fair-1 "${term[@]}"
+  [ "$zero" = asymmetric ] || return 0
+  quantize rtn rtn --method rtn
+  quantize plain-32x512 plain-32x512 "${long[@]}"
+  probes shuffled 1 --fairness-control shuffle_options; seeded shuffled-1 "${term[@]}"
+  probes moments 1 --fairness-statistic second_moments; quantize moments-1 moments-1 "${term[@]}"
+  probes neutral 1 --fairness-statistic neutral; quantize neutral-1 neutral-1 "${term[@]}"
+  probes differences 1 --fairness-statistic pair_differences; quantize differences-1 differences-1 "${term[@]}"
+  probes shuffled_pairs 1 --fairness-statistic pair_differences --fairness-control shuffle_pairs
+  quantize shuffled-pairs-1 shuffled-pairs-1 "${term[@]}"
+  probes published 0.1 --fairness-statistic pair_differences --fairness-mode fair-gptq-2509.15206
+  quantize published-0.1 published-0.1 "${term[@]}"
+  [ -n "$full" ] || return 0
+  probes sensitivity 0.25; quantize fair-0.25 fair-0.25 "${term[@]}"
+  probes sensitivity 4; quantize fair-4 fair-4 "${term[@]}"
 }
 
-for b in $bits; do
-  folder=$output/$b-bit models=()
+for grid in $grids; do
+  bits=${grid%%-*} zero=asymmetric folder=$output/$grid models=()
+  [ "$grid" = "$bits" ] || zero=${grid#*-}
   mkdir -p "$folder"
-  quantize rtn --method rtn
-  quantize plain-32x512 "${long[@]}"
-  quantize plain "${short[@]}"
-  quantize plain-seed-1 "${short[@]}" --seed 1
-  probes fair-0.25 sensitivity 0.25
-  probes fair-1 sensitivity 1
-  probes fair-1-seed-1 sensitivity 1 --seed 1
-  probes fair-4 sensitivity 4
-  probes shuffled-1 shuffled 1 --fairness-control shuffle_options
-  probes moments-1 moments 1 --fairness-statistic second_moments
-  probes differences-1 differences 1 --fairness-statistic pair_differences
-  probes published-0.1 published 0.1 --fairness-statistic pair_differences --fairness-mode fair-gptq-2509.15206
-  probes neutral-1 neutral 1 --fairness-statistic neutral
+  make_models
   [[ " ${models[*]} " == *" plain "* ]] || { echo "nothing to compare with: --only lacks plain" >&2; exit 2; }
-  echo "== $b bits: audit ($(date +%H:%M))" >&2
+  echo "== $grid: audit ($(date +%H:%M))" >&2
   audit unseen "${unseen[@]}" --items "$items"
   audit terms "${terms[@]}" --split evaluate
   perplexity "$model" "$output/original-$eval_tokens.json"
   for name in "${models[@]}"; do perplexity "$folder/$name" "$folder/$name-$eval_tokens.json"; done
   {
-    printf '# %s bits, groups of 64, asymmetric\n\n' "$b"
+    printf '# %s bits, groups of 64, %s\n\n' "$bits" "$zero"
     python3 benchmarks/fairness/perplexities.py "$output/original-$eval_tokens.json" "$folder" "$eval_tokens" "${models[@]}"
     compare unseen "${unseen[@]}"
     compare terms "${terms[@]}"

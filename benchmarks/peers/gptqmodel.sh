@@ -56,8 +56,9 @@ if [ ! -s "$work/dense/config.json" ]; then
   mv "$work/dense.part" "$work/dense"
 fi
 rm -rf "$work/theirs"
-measure GPTQModel "$python" benchmarks/peers/gptqmodel_peer.py quantize "$work/dense" "$work/ids.json" "$work/theirs" \
-  "$windows" "$window"
+# It writes its logs where it runs.
+measure GPTQModel env -C "$work" "$python" "$PWD/benchmarks/peers/gptqmodel_peer.py" quantize "$work/dense" \
+  "$work/ids.json" "$work/theirs" "$windows" "$window"
 ours
 python3 - "$work/figures" <<'PYTHON'
 import sys
