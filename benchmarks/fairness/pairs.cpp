@@ -44,15 +44,13 @@ double one(const ItemComparison&) { return 1; }
 double if_ambiguous(const ItemComparison& c, double value) {
   return c.item->condition == Condition::ambiguous ? value : std::nan("");
 }
-// Items near a tie flip first: reference/fairness.md 5.3 weighs them so.
-double margin_weight(const ItemComparison& c) { return 1 / (c.base_margin + 0.1); }
 
 std::vector<Measure> choice_measures() {
   return {
       {"KL, 1e-3 nats", 1e3, [](const auto& c) { return c.kl_divergence; }, one, true},
       {"KL weighted by 1/(margin + .1)", 1e3,
-       [](const auto& c) { return margin_weight(c) * c.kl_divergence; },
-       [](const auto& c) { return margin_weight(c); }, true},
+       [](const auto& c) { return c.margin_weight() * c.kl_divergence; },
+       [](const auto& c) { return c.margin_weight(); }, true},
       {"excess emergence, %", 100,
        [](const auto& c) { return c.emergence.observed - c.emergence.null; },
        [](const auto& c) { return c.emergence.base; }},

@@ -43,6 +43,8 @@ struct ItemComparison {
     return side == Side::base ? base_choice : quantized_choice;
   }
   OptionRole role(Side side) const { return item->options[choice(side)].role; }
+  /// 1 / (base_margin + 0.1): an item near a tie flips first, so its divergence counts more.
+  double margin_weight() const { return 1 / (base_margin + 0.1); }
   /// Probability of the first option with this role; NaN if the item has none.
   double probability(Side side, OptionRole role) const;
 };

@@ -39,6 +39,33 @@ void add_forms(CLI::App& command, FairnessOptions& fairness) {
       ->type_name("NAME...");
 }
 
+void add_search(CLI::App& command, SearchOptions& search) {
+  command
+      .add_option("--fairness-trials", search.trials,
+                  "quantize this many times with other strengths, scopes and clip settings, and "
+                  "write the model that does best on the selection split; 0: once, as given")
+      ->capture_default_str()
+      ->type_name("N");
+  command
+      .add_option("--fairness-trial-items", search.items,
+                  "items of the selection split that trials are judged on; 0: all")
+      ->capture_default_str();
+  command
+      .add_option_function<std::vector<double>>(
+          "--fairness-loss",
+          [&search](const std::vector<double>& weights) {
+            search.kl_weight = weights.at(0);
+            search.shift_weight = weights.at(1);
+            search.abstention_weight = weights.at(2);
+          },
+          fmt::format("what trials are judged by, beside the loss on neutral text: weights of KL "
+                      "divergence, shift to the stereotype, loss of abstention (default: {} {} {})",
+                      search.kl_weight, search.shift_weight, search.abstention_weight))
+      ->expected(3)
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("KL SHIFT ABSTENTION");
+}
+
 }  // namespace
 
 void add_fairness(CLI::App& command, FairnessOptions& fairness) {
@@ -93,6 +120,7 @@ void add_fairness(CLI::App& command, FairnessOptions& fairness) {
       .add_option("--fairness-statistics", fairness.statistics,
                   "keep the statistics of the probes here, for later runs with the same probes")
       ->type_name("DIR");
+  add_search(command, fairness.search);
 }
 
 void check_fairness_is_on(const CLI::App& command, const FairnessOptions& fairness) {

@@ -26,7 +26,10 @@ Json plan_json(const Checkpoint& source, const QuantizePlan& plan) {
                        {"expected_disk_bytes", plan.expected_disk_bytes},
                        {"floor_flops", plan.floor_flops},
                        {"probe_items", plan.probe_items},
-                       {"probe_tokens", plan.probe_tokens}});
+                       {"probe_tokens", plan.probe_tokens},
+                       {"trials", plan.trials},
+                       {"trial_items", plan.trial_items},
+                       {"trial_flops", plan.trial_flops}});
 }
 
 std::string layer_note(const LayerReport& r) {
@@ -83,12 +86,33 @@ void print_fairness(const QuantizeReport& report) {
                fair.skipped_layers);
 }
 
+void print_search(const SearchReport& search) {
+  Table table({"trial", "strength", "scope", "clip", "neutral", "KL", "to stereotype",
+               "to abstaining", "loss", "seconds"});
+  for (std::size_t i = 0; i < search.trials.size(); ++i) {
+    const TrialReport& t = search.trials[i];
+    table.add(
+        {fmt::format("{}{}", i + 1, i == search.chosen ? " (written)" : ""),
+         fmt::format("{}", t.settings.strength), std::string(to_string(t.settings.scope)),
+         fmt::format("{}{}", t.settings.clip_norm, t.settings.clip_weighted ? " weighted" : ""),
+         fmt::format("{:.5f}", t.loss.neutral), fmt::format("{:.5f}", t.loss.kl),
+         fmt::format("{:+.4f}", t.loss.stereotype_shift),
+         fmt::format("{:+.4f}", t.loss.unknown_shift), fmt::format("{:.5f}", t.total),
+         fmt::format("{:.1f}", t.seconds)});
+  }
+  fmt::print(
+      "\nsearch: {} of at most {} trials, judged on {} items and {} tokens of other text; "
+      "loss = neutral + {} KL + {} max(0, to stereotype)^2 + {} max(0, -to abstaining)^2\n{}",
+      search.trials.size(), search.budget, search.items, search.text_tokens, search.weights.kl,
+      search.weights.shift, search.weights.abstention, table.text());
+}
+
 void print_totals(const QuantizeReport& r, const QuantizeOptions& options) {
   fmt::print("\n{} weights in {:.2f} bits each; {} layers", r.quantized_weights, r.bits_per_weight,
              r.layers.size());
   if (!r.ignored.empty()) fmt::print(", {} kept dense", r.ignored.size());
   if (r.group_fallbacks > 0) fmt::print(", {} with the fallback group", r.group_fallbacks);
-  if (r.blocks_resumed > 0)
+  if (r.blocks_resumed > 0 && !r.search)
     fmt::print(", {} of {} blocks from an earlier call", r.blocks_resumed, r.blocks);
   fmt::print("\ntime {}", seconds_text(r.seconds));
   if (r.floor_seconds() > 0 && r.blocks_resumed == 0)
@@ -130,6 +154,9 @@ void print_plan(const Checkpoint& source, const QuantizeOptions& options, const 
              bytes_text(plan.expected_disk_bytes));
   if (plan.calibration_tokens > 0) fmt::print(", {:.2f} TFLOP at least", plan.floor_flops / 1e12);
   fmt::print("\n");
+  if (plan.trials > 0)
+    fmt::print("search: up to {} trials, each {:.2f} TFLOP at least; judged on {} items\n",
+               plan.trials, plan.trial_flops / 1e12, plan.trial_items);
   std::fflush(stdout);
 }
 
@@ -140,6 +167,7 @@ void print_report(const QuantizeReport& report, const QuantizeOptions& options, 
   }
   print_layers(report);
   if (report.fairness) print_fairness(report);
+  if (report.search) print_search(*report.search);
   print_totals(report, options);
   if (report.method_fallbacks > 0)
     fmt::print("{}: {} layers fell back to rounding ({} allowed)\n",

@@ -37,6 +37,12 @@ void append_tokens(const Tokenizer& tokenizer, std::string_view text,
   }
 }
 
+// Tokens of text in a window; the rest of it is a BOS.
+std::size_t body_tokens(const Tokenizer& tokenizer, const CalibrationOptions& options) {
+  const TokenizerSpec& spec = tokenizer.spec();
+  return options.window - (spec.add_bos && spec.bos >= 0 ? 1 : 0);
+}
+
 std::string hash_of(const CalibrationSet& set) {
   Hasher hasher;
   hasher.update(fmt::format("window {} ids ", set.window));
@@ -88,6 +94,35 @@ std::vector<std::size_t> window_offsets(std::size_t available, std::size_t windo
   return offsets;
 }
 
+std::vector<std::int32_t> draw_held_out(const Tokenizer& tokenizer,
+                                        const CalibrationOptions& options, std::size_t windows,
+                                        std::size_t window) {
+  const auto text = tokenize_texts(tokenizer, options.texts);
+  const std::size_t body = body_tokens(tokenizer, options);
+  require<Error>(options.windows <= text.size() / body,
+                 "calibration text has {} tokens, too few for {} windows of {}", text.size(),
+                 options.windows, body);
+  std::vector<std::size_t> taken = window_offsets(text.size(), options.windows, body, options.seed);
+  taken.push_back(text.size());
+  std::vector<std::size_t> places;
+  std::size_t begin = 0;
+  for (const std::size_t end : taken) {
+    for (; begin <= end && end - begin >= window; begin += window) places.push_back(begin);
+    begin = end + body;
+  }
+  require<Error>(windows <= places.size(),
+                 "calibration text of {} tokens has room for {} windows of {} tokens beside those "
+                 "of the calibration, {} are needed: give more text",
+                 text.size(), places.size(), window, windows);
+  std::vector<std::int32_t> tokens;
+  for (std::size_t i = 0; i < windows; ++i) {
+    const auto from =
+        text.begin() + static_cast<std::ptrdiff_t>(places[i * places.size() / windows]);
+    tokens.insert(tokens.end(), from, from + static_cast<std::ptrdiff_t>(window));
+  }
+  return tokens;
+}
+
 CalibrationSet draw_calibration(const Tokenizer& tokenizer, const CalibrationOptions& options) {
   require(!options.texts.empty(), "calibration needs at least one text file");
   require(options.windows > 0 && options.window > 0,
@@ -96,7 +131,7 @@ CalibrationSet draw_calibration(const Tokenizer& tokenizer, const CalibrationOpt
   const TokenizerSpec& spec = tokenizer.spec();
   const bool bos = spec.add_bos && spec.bos >= 0;
   require(!bos || options.window > 1, "calibration windows of one token would hold only the BOS");
-  const std::size_t body = options.window - (bos ? 1 : 0);
+  const std::size_t body = body_tokens(tokenizer, options);
 
   const auto text = tokenize_texts(tokenizer, options.texts);
   require<Error>(options.windows <= text.size() / body,

@@ -39,6 +39,13 @@ struct CalibrationSet {
 /// is empty, or holds fewer tokens than asked for (the message says how many it has).
 CalibrationSet draw_calibration(const Tokenizer& tokenizer, const CalibrationOptions& options);
 
+/// `windows` windows of `window` tokens each, after one another, of the text between the windows
+/// that draw_calibration takes with the same options: evenly spread, without BOS. Throws Error for
+/// a text that has fewer such places (the message says how many).
+std::vector<std::int32_t> draw_held_out(const Tokenizer& tokenizer,
+                                        const CalibrationOptions& options, std::size_t windows,
+                                        std::size_t window);
+
 /// The token ids of all texts, each tokenized by itself, without BOS or EOS.
 std::vector<std::int32_t> tokenize_texts(const Tokenizer& tokenizer,
                                          std::span<const std::filesystem::path> texts);

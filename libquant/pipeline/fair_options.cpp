@@ -1,5 +1,7 @@
 #include "libquant/pipeline/fair_options.h"
 
+#include <vector>
+
 #include "libquant/core/error.h"
 
 namespace libquant {
@@ -9,6 +11,39 @@ std::size_t count_of(const Json& value, std::string_view key) {
   const std::int64_t count = value.as_int(key);
   require<FormatError>(count >= 0, "{} is {}, expected a count", key, count);
   return static_cast<std::size_t>(count);
+}
+
+template <typename Read>
+auto list_of(const Json& value, std::string_view key, Read read) {
+  std::vector<decltype(read(value))> list;
+  for (const Json& entry : value.as_array(key)) list.push_back(read(entry));
+  return list;
+}
+
+void read_search_member(std::string_view key, const Json& value, SearchOptions& s) {
+  const auto number = [key](const Json& entry) { return entry.as_double(key); };
+  if (key == "trials") {
+    s.trials = count_of(value, key);
+  } else if (key == "items") {
+    s.items = count_of(value, key);
+  } else if (key == "text_windows") {
+    s.text_windows = count_of(value, key);
+  } else if (key == "kl_weight") {
+    s.kl_weight = number(value);
+  } else if (key == "shift_weight") {
+    s.shift_weight = number(value);
+  } else if (key == "abstention_weight") {
+    s.abstention_weight = number(value);
+  } else if (key == "strengths") {
+    s.strengths = list_of(value, key, number);
+  } else if (key == "scopes") {
+    s.scopes = list_of(value, key,
+                       [key](const Json& entry) { return term_scope_from(entry.as_string(key)); });
+  } else if (key == "clip_norms") {
+    s.clip_norms = list_of(value, key, number);
+  } else {
+    fail<FormatError>("unknown key \"search.{}\"", key);
+  }
 }
 
 void read_member(std::string_view key, const Json& value, FairnessOptions& o) {
@@ -39,6 +74,9 @@ void read_member(std::string_view key, const Json& value, FairnessOptions& o) {
     o.layers = value.as_string(key);
   } else if (key == "statistics") {
     o.statistics = value.as_string(key);
+  } else if (key == "search") {
+    for (const auto& [name, member] : value.as_object(key))
+      read_search_member(name, member, o.search);
   } else {
     fail<FormatError>("unknown key \"{}\"", key);
   }
@@ -57,6 +95,20 @@ FairnessOptions fairness_options_from_json(const Json& json, std::string_view so
   return options;
 }
 
+Json to_json(const SearchOptions& s) {
+  Json::Array scopes;
+  for (const TermScope scope : s.scopes) scopes.emplace_back(to_string(scope));
+  return Json::object({{"trials", s.trials},
+                       {"items", s.items},
+                       {"text_windows", s.text_windows},
+                       {"kl_weight", s.kl_weight},
+                       {"shift_weight", s.shift_weight},
+                       {"abstention_weight", s.abstention_weight},
+                       {"strengths", Json::Array(s.strengths.begin(), s.strengths.end())},
+                       {"scopes", std::move(scopes)},
+                       {"clip_norms", Json::Array(s.clip_norms.begin(), s.clip_norms.end())}});
+}
+
 Json to_json(const FairnessOptions& o) {
   Json::Array probes;
   for (const auto& path : o.probes) probes.emplace_back(path.string());
@@ -72,7 +124,8 @@ Json to_json(const FairnessOptions& o) {
                        {"items", o.items},
                        {"seed", static_cast<std::int64_t>(o.seed)},
                        {"layers", o.layers},
-                       {"statistics", o.statistics.string()}});
+                       {"statistics", o.statistics.string()},
+                       {"search", to_json(o.search)}});
 }
 
 }  // namespace libquant

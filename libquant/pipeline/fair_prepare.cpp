@@ -40,9 +40,20 @@ std::vector<ProbeItem> of_forms(std::vector<ProbeItem> items, const FairnessOpti
   return items;
 }
 
-std::vector<ProbeItem> chosen_items(const FairnessOptions& options, FairReport& report) {
-  if (options.statistic == ProbeStatistic::neutral) return {};
+std::vector<ProbeItem> chosen_items(const FairnessOptions& options, FairPreparation& fair) {
+  FairReport& report = fair.report;
+  const bool neutral = options.statistic == ProbeStatistic::neutral;
+  if (neutral && options.search.trials == 0) return {};
   const std::vector<ProbeItem> all = of_forms(read_probes(options, report), options);
+  if (options.search.trials > 0) {
+    fair.select = items_of(all, ProbeSplit::select);
+    require(!fair.select.empty(),
+            "fairness: of {} usable probe items none is in the selection split (20 % of the "
+            "templates), which a search of settings needs",
+            all.size());
+    fair.select = spread_items(fair.select, options.search.items, options.seed);
+  }
+  if (neutral) return {};
   const std::vector<ProbeItem> split = items_of(all, ProbeSplit::calibrate);
   require(!split.empty(),
           "fairness: of {} usable probe items none is in the calibration split (60 % of the "
@@ -50,6 +61,7 @@ std::vector<ProbeItem> chosen_items(const FairnessOptions& options, FairReport& 
           all.size());
   std::vector<ProbeItem> sample = spread_items(split, options.items, options.seed);
   report.templates = template_hashes(sample);
+  check_disjoint(report.templates, fair.select, "the statistics of the fairness term");
   return controlled(std::move(sample), options.control, options.seed);
 }
 
@@ -113,7 +125,7 @@ std::unique_ptr<FairPreparation> prepare_fairness(const Checkpoint& source,
   report.control = to_string(o.control);
   report.strength = o.strength;
   report.keep = o.mode == FairnessMode::fair_gptq_2509_15206 ? 0 : o.keep;
-  const std::vector<ProbeItem> items = chosen_items(o, report);
+  const std::vector<ProbeItem> items = chosen_items(o, *fair);
   const Tokenizer tokenizer(source.tokenizer());
   fair->moments = std::make_unique<ProbeMoments>(source, tokenizer, items, calibration.tokens,
                                                  calibration.window, o);

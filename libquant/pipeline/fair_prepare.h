@@ -19,8 +19,9 @@ struct QuantizeOptions;
 struct FairPreparation {
   FairReport report;  ///< all but what only the run knows
   std::unique_ptr<ProbeMoments> moments;
-  Json identity;     ///< everything that decides H_D, as a flat object
-  std::string hash;  ///< of the identity
+  std::vector<ProbeItem> select;  ///< where settings are searched: what trials are judged on
+  Json identity;                  ///< everything that decides H_D, as a flat object
+  std::string hash;               ///< of the identity
 };
 
 /// Null where `options.fairness` is off. Throws InvalidArgument (options, empty split), FormatError

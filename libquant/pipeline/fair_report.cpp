@@ -1,5 +1,6 @@
 #include "libquant/pipeline/fair_report.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "libquant/core/error.h"
@@ -34,11 +35,30 @@ std::vector<std::uint64_t> templates_behind(const std::filesystem::path& model) 
     const auto report = place / kReportFile;
     if (!std::filesystem::is_regular_file(report)) continue;
     const Json json = Json::parse_file(report);
-    const Json* fairness = json.find("fairness");
-    return fairness == nullptr ? std::vector<std::uint64_t>()
-                               : fair_report_from_json(*fairness).templates;
+    std::vector<std::uint64_t> templates;
+    for (const char* part : {"fairness", "search"}) {
+      const Json* report_part = json.find(part);
+      if (report_part == nullptr) continue;
+      const auto more = template_hashes_from_json(report_part->at("templates"));
+      templates.insert(templates.end(), more.begin(), more.end());
+    }
+    std::sort(templates.begin(), templates.end());
+    return templates;
   }
   return {};
+}
+
+Json template_hashes_to_json(const std::vector<std::uint64_t>& hashes) {
+  Json::Array texts;
+  for (const std::uint64_t hash : hashes) texts.emplace_back(fmt::format("{:016x}", hash));
+  return texts;
+}
+
+std::vector<std::uint64_t> template_hashes_from_json(const Json& json) {
+  std::vector<std::uint64_t> hashes;
+  for (const Json& hash : json.as_array("templates"))
+    hashes.push_back(hash_from(hash.as_string("templates")));
+  return hashes;
 }
 
 Json to_json(const FairLayerReport& r) {
@@ -70,14 +90,13 @@ FairLayerReport fair_layer_report_from_json(const Json& json) {
 }
 
 Json to_json(const FairReport& r) {
-  Json::Array sets, templates;
+  Json::Array sets;
   for (const auto& set : r.sets)
     sets.push_back(Json::object({{"name", set.name},
                                  {"licence", set.licence},
                                  {"content_hash", set.content_hash},
                                  {"items", set.items},
                                  {"skipped", set.skipped}}));
-  for (const std::uint64_t hash : r.templates) templates.emplace_back(fmt::format("{:016x}", hash));
   return Json::object({{"mode", r.mode},
                        {"statistic", r.statistic},
                        {"control", r.control},
@@ -90,7 +109,7 @@ Json to_json(const FairReport& r) {
                        {"pairs", r.pairs},
                        {"skipped_layers", r.skipped_layers},
                        {"statistics_seconds", r.statistics_seconds},
-                       {"templates", std::move(templates)}});
+                       {"templates", template_hashes_to_json(r.templates)}});
 }
 
 FairReport fair_report_from_json(const Json& json) {
@@ -110,8 +129,7 @@ FairReport fair_report_from_json(const Json& json) {
   r.pairs = size_at(json, "pairs");
   r.skipped_layers = size_at(json, "skipped_layers");
   r.statistics_seconds = number_at(json, "statistics_seconds");
-  for (const Json& hash : json.at("templates").as_array("templates"))
-    r.templates.push_back(hash_from(hash.as_string("templates")));
+  r.templates = template_hashes_from_json(json.at("templates"));
   return r;
 }
 

@@ -48,9 +48,13 @@ struct FairReport {
   std::vector<std::uint64_t> templates;  ///< template_hashes() of the items: see check_disjoint()
 };
 
-/// Templates whose items a model was made with (its quantize_report.json lies in its folder, or in
-/// the one above where a run wrote several formats); empty for any other model.
+/// Templates whose items a model was made with, be it for statistics or to choose its settings (its
+/// quantize_report.json lies in its folder, or in the one above where a run wrote several formats);
+/// empty for any other model.
 std::vector<std::uint64_t> templates_behind(const std::filesystem::path& model);
+
+Json template_hashes_to_json(const std::vector<std::uint64_t>& hashes);
+std::vector<std::uint64_t> template_hashes_from_json(const Json& json);
 
 Json to_json(const FairLayerReport& report);
 FairLayerReport fair_layer_report_from_json(const Json& json);

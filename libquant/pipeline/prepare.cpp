@@ -6,6 +6,7 @@
 
 #include "libquant/core/error.h"
 #include "libquant/pipeline/cost.h"
+#include "libquant/pipeline/trial_judge.h"
 #include "libquant/pipeline/work_folder.h"
 
 namespace libquant {
@@ -88,15 +89,28 @@ void add_fairness(const Checkpoint& source, const Prepared& prepared, QuantizePl
   plan.expected_disk_bytes += fair_disk_bytes(config, fair);
 }
 
+void add_search(const Checkpoint& source, const QuantizeOptions& options, const Prepared& prepared,
+                QuantizePlan& plan) {
+  plan.trials = options.fairness.search.trials;
+  plan.trial_items = prepared.fair->select.size();
+  plan.trial_flops = plan.floor_flops + TrialJudge(source, options, prepared).flops();
+  // The codes of the best trial beside those of the present one.
+  for (const auto& layer : prepared.layers.layers)
+    if (!layer.ignored) plan.expected_disk_bytes += static_cast<double>(layer.rows * layer.cols);
+}
+
 }  // namespace
 
 Prepared prepare(const Checkpoint& source, const QuantizeOptions& options) {
   check_numbers(options);
   check_output(options.output, options.resume, options.overwrite);
-  Prepared prepared{plan_layers(source, options), {}, {}, {}};
+  Prepared prepared{plan_layers(source, options), {}, {}, {}, {}};
   check_outputs(source, options);
   prepared.calibration = calibrate(source, options);
   prepared.fair = prepare_fairness(source, options, prepared.calibration);
+  if (prepared.fair && options.fairness.search.trials > 0)
+    prepared.held_out = draw_held_out(Tokenizer(source.tokenizer()), options.calibration,
+                                      options.fairness.search.text_windows, kTrialWindow);
 
   const std::size_t tokens = prepared.calibration.tokens.size();
   const std::size_t window = prepared.calibration.window;
@@ -115,6 +129,7 @@ Prepared prepare(const Checkpoint& source, const QuantizeOptions& options) {
   plan.expected_disk_bytes = expected_disk_bytes(source, prepared.layers, options, tokens);
   plan.floor_flops = floor_flops(source.config(), prepared.layers, tokens, window);
   if (prepared.fair) add_fairness(source, prepared, plan);
+  if (!prepared.held_out.empty()) add_search(source, options, prepared, plan);
   check_disk(options, plan.expected_disk_bytes);
   return prepared;
 }

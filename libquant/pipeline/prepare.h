@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "libquant/pipeline/fair_prepare.h"
 #include "libquant/pipeline/layer_plan.h"
@@ -12,8 +15,12 @@ struct Prepared {
   LayerPlan layers;
   CalibrationSet calibration;             ///< empty where no forward pass is needed
   std::unique_ptr<FairPreparation> fair;  ///< null where no fairness term is asked for
+  std::vector<std::int32_t> held_out;     ///< where settings are searched: windows of kTrialWindow
   QuantizePlan plan;
 };
+
+/// Tokens of a window of the text that trials of a search are judged on.
+inline constexpr std::size_t kTrialWindow = 128;
 
 Prepared prepare(const Checkpoint& source, const QuantizeOptions& options);
 

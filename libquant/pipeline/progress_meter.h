@@ -22,6 +22,11 @@ class ProgressMeter {
     done_ = std::min(done_ + work, total_);
     report();
   }
+  /// What is finished by now, however much of it was reported.
+  void advance_to(double work) {
+    done_ = std::min(work, total_);
+    report();
+  }
   /// A part of the job that reports its own share, as a callback worth `work`; called `stage`, or
   /// what the part calls itself.
   ProgressCallback part(double work, std::string stage = "") {

@@ -11,6 +11,7 @@
 #include "libquant/pipeline/prepare.h"
 #include "libquant/pipeline/process_memory.h"
 #include "libquant/pipeline/run.h"
+#include "libquant/pipeline/settings_search.h"
 #include "libquant/pipeline/work_folder.h"
 #include "libquant/pipeline/write_outputs.h"
 
@@ -38,20 +39,31 @@ QuantizeReport planned_report(const Checkpoint& source, const QuantizeOptions& o
   return report;
 }
 
-}  // namespace
+// Begins with the call.
+struct CallMeters {
+  std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
+  PeakMemory memory;
+};
 
-QuantizePlan plan_quantization(const Checkpoint& source, const QuantizeOptions& options) {
-  return prepare(source, options).plan;
+// A search left unfinished is not gone on with by a run without one.
+void check_no_search(const QuantizeOptions& options) {
+  const auto folder = search_folder(options.output);
+  if (!std::filesystem::exists(folder)) return;
+  require(options.overwrite,
+          "{} holds an unfinished search of settings: go on with its options, or start again "
+          "(--overwrite)",
+          options.output.string());
+  const FolderLock lock(folder);
+  std::filesystem::remove_all(folder);
 }
 
-QuantizeReport quantize_model(const Checkpoint& source, const QuantizeOptions& options,
-                              const ProgressCallback& progress) {
-  const auto begin = std::chrono::steady_clock::now();
-  PeakMemory memory;
+QuantizeReport quantize_as_told(const Checkpoint& source, const QuantizeOptions& options,
+                                const SearchReport* search, CallMeters& meters,
+                                const ProgressCallback& progress) {
   const Prepared prepared = prepare(source, options);
   const Json fingerprint =
       make_fingerprint(source, options, prepared.layers, prepared.calibration, prepared.fair.get());
-  if (options.resume && output_state(options.output) == OutputState::finished)
+  if (search == nullptr && options.resume && output_state(options.output) == OutputState::finished)
     return finished_report(options.output, fingerprint);
   if (options.on_plan) options.on_plan(prepared.plan);
   if (progress && !progress({"checking weights", 0, 1}))
@@ -67,11 +79,50 @@ QuantizeReport quantize_model(const Checkpoint& source, const QuantizeOptions& o
   run.compute();
   QuantizeReport report = planned_report(source, options, prepared.plan, fingerprint);
   run.write(report);
+  if (search != nullptr) report.search = *search;
   report.probe_flops = std::max(probe_before, probe());
-  report.peak_anonymous_bytes = memory.bytes();
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report.peak_anonymous_bytes = meters.memory.bytes();
+  report.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - meters.begin).count();
   run.publish(report);
   return report;
+}
+
+QuantizeReport search_and_quantize(const Checkpoint& source, const QuantizeOptions& options,
+                                   CallMeters& meters, const ProgressCallback& progress) {
+  Prepared prepared = prepare(source, options);
+  require(prepared.fair != nullptr, "a search of settings needs a fairness term, thus probes");
+  SettingsSearch search(source, options, prepared);
+  if (auto report = search.finished()) {
+    search.remove();
+    return *std::move(report);
+  }
+  if (options.on_plan) options.on_plan(prepared.plan);
+  check_finite_weights(source);
+  // Writing the winner is a small share of what comes before.
+  constexpr double kWriting = 0.02;
+  ProgressMeter meter(progress, 1 + kWriting);
+  const SearchReport found = search.run(meter.part(1));
+  const QuantizeOptions chosen = search.adopt(found);
+  QuantizeReport report = quantize_as_told(source, chosen, &found, meters,
+                                           meter.part(kWriting, "writing the best trial"));
+  search.remove();
+  return report;
+}
+
+}  // namespace
+
+QuantizePlan plan_quantization(const Checkpoint& source, const QuantizeOptions& options) {
+  return prepare(source, options).plan;
+}
+
+QuantizeReport quantize_model(const Checkpoint& source, const QuantizeOptions& options,
+                              const ProgressCallback& progress) {
+  CallMeters meters;
+  if (options.fairness.search.trials > 0)
+    return search_and_quantize(source, options, meters, progress);
+  check_no_search(options);
+  return quantize_as_told(source, options, nullptr, meters, progress);
 }
 
 }  // namespace libquant

@@ -41,6 +41,8 @@ struct QuantizePlan {
   double expected_disk_bytes = 0;                 ///< work folder and results together
   double floor_flops = 0;                         ///< one forward + Hessians as SYRK + solves
   std::size_t probe_items = 0, probe_tokens = 0;  ///< of the fairness statistics
+  std::size_t trials = 0, trial_items = 0;        ///< of a search of settings
+  double trial_flops = 0;                         ///< of each of them
 };
 
 struct QuantizeOptions {
@@ -48,7 +50,9 @@ struct QuantizeOptions {
   /// Needed for gptq and for a weighted clip search. Plain rtn does not read it, needs no forward
   /// pass, and reports plain errors.
   CalibrationOptions calibration;
-  /// Off without probes. Adds a pass over the original model before the first block.
+  /// Off without probes. Adds a pass over the original model before the first block. With trials
+  /// (FairnessOptions::search) its settings and those of the clip search are only where the search
+  /// begins; models that are tried are quantized and judged, but not written.
   FairnessOptions fairness;
   std::vector<LayerOverride> overrides;
   std::optional<std::size_t> group_fallback;  ///< group for matrices that the group does not divide
@@ -79,7 +83,8 @@ QuantizePlan plan_quantization(const Checkpoint& source, const QuantizeOptions& 
 /// Interruption: finished blocks go to `output`/.libquant-work, each committed by one rename. A
 /// later call with `resume` continues after them and ends with the same bytes, whatever stopped the
 /// first (signal, full disk, progress callback). A work folder of other options, another source,
-/// version or instruction set is refused, naming the difference. With `resume` and a finished run
+/// version or instruction set is refused, naming the difference. A search of settings keeps its
+/// finished trials in `output`/.libquant-search in the same way. With `resume` and a finished run
 /// of the same options nothing is computed.
 ///
 /// Throws InvalidArgument (options, patterns, non-finite weights), NotSupported (a format that

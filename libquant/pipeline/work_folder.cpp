@@ -21,6 +21,7 @@ constexpr const char* kWorkName = ".libquant-work";
 // A finished work folder gets this name first, so that being killed while its files are removed
 // never looks like an unfinished run.
 constexpr const char* kTrashName = ".libquant-work-finished";
+constexpr const char* kSearchName = ".libquant-search";
 constexpr const char* kFingerprintFile = "fingerprint.json";
 
 /// Index of "block-0003.bin" or "state-0003.bin"; empty for any other name.
@@ -49,10 +50,14 @@ void remove_tree(const fs::path& path) {
 
 }  // namespace
 
+fs::path work_folder(const fs::path& output) { return output / kWorkName; }
+fs::path search_folder(const fs::path& output) { return output / kSearchName; }
+
 OutputState output_state(const fs::path& output) {
   if (!fs::exists(output)) return OutputState::empty;
   require(fs::is_directory(output), "output {} is not a folder", output.string());
-  if (fs::exists(output / kWorkName / kFingerprintFile)) return OutputState::unfinished;
+  if (fs::exists(output / kWorkName / kFingerprintFile) || fs::exists(search_folder(output)))
+    return OutputState::unfinished;
   if (fs::exists(output / kReportFile)) return OutputState::finished;
   for (const auto& entry : fs::directory_iterator(output)) {
     const auto name = entry.path().filename();
@@ -105,7 +110,7 @@ FolderLock::FolderLock(const fs::path& folder) {
 FolderLock::~FolderLock() { close(descriptor_); }
 
 WorkFolder::WorkFolder(const fs::path& output, const Json& fingerprint, bool discard)
-    : path_(output / kWorkName), fingerprint_(fingerprint_hash(fingerprint)) {
+    : path_(work_folder(output)), fingerprint_(fingerprint_hash(fingerprint)) {
   std::error_code error;
   fs::create_directories(path_, error);
   check_system(error, "cannot create {}", path_.string());

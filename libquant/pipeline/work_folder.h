@@ -15,6 +15,11 @@ namespace libquant {
 enum class OutputState { empty, unfinished, finished, foreign };
 OutputState output_state(const std::filesystem::path& output);
 
+/// `output`/.libquant-work, and `output`/.libquant-search, where a search of settings keeps its
+/// trials; an output folder with either holds an unfinished run.
+std::filesystem::path work_folder(const std::filesystem::path& output);
+std::filesystem::path search_folder(const std::filesystem::path& output);
+
 /// Throws InvalidArgument with the way out unless a run with these flags may start in `output`.
 void check_output(const std::filesystem::path& output, bool resume, bool overwrite);
 

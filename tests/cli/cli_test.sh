@@ -163,6 +163,8 @@ with open("choices.jsonl", "w") as choices, open("pairs.jsonl", "w") as pairs:
             {"text": f"ba {i}", "role": "stereotype"}, {"text": "cab", "role": "anti"}, {"text": "no", "role": "unknown"}]}) + "\n")
         pairs.write(json.dumps({"stereotype": f"abc {i} da", "anti": f"cba {i} da", "template": f"p{i}"}) + "\n")
 json.dump({"probes": ["choices.jsonl", "pairs.jsonl"], "strength": 0.25, "items": 10}, open("fair.json", "w"))
+json.dump({"probes": ["choices.jsonl", "pairs.jsonl"], "search": {"trials": 9, "text_windows": 2, "scopes": ["mlp"]}},
+          open("search.json", "w"))
 json.dump({"probes": ["choices.jsonl"], "power": 2}, open("unfair.json", "w"))
 PYTHON
 small=("$libquant" quantize model --group-size 32 --bits 3 "${calibration[@]}")
@@ -186,6 +188,15 @@ expect 0 "configuration and options" "${small[@]}" -o fair-5 --fairness-config f
   --fairness-control shuffle_options --fairness-forms answers --dry-run
 expect 0 "one layer kind" "${small[@]}" -o fair-6 "${probes[@]}" --fairness-layers down_proj --json
 json 'all((l["fairness"]["alpha"] > 0) == l["name"].endswith("down_proj") for l in r["layers"])' "--fairness-layers"
+search=(--fairness-config search.json --fairness-trials 2 --fairness-trial-items 6 --fairness-loss 1 2 3)
+expect 0 "plan of a search" "${small[@]}" -o fair-8 "${search[@]}" --dry-run
+holds out "up to 2 trials" "the plan states the cost of a trial"
+expect 0 "search" "${small[@]}" -o fair-8 "${search[@]}"
+holds out "(written)" "the table of trials says which was written"
+expect 0 "finished search" "${small[@]}" -o fair-8 "${search[@]}" --resume --json
+json 'len(r["search"]["trials"]) == 2 and r["search"]["items"] == 6 and r["search"]["shift_weight"] == 2' "trials are reported"
+json 'min(t["loss"] for t in r["search"]["trials"]) == r["search"]["trials"][r["search"]["chosen"]]["loss"]' "the least loss wins"
+expect 2 "two weights" "${small[@]}" -o fair-9 "${probes[@]}" --fairness-trials 2 --fairness-loss 1 2
 expect 2 "unknown key" "${small[@]}" -o fair-7 --fairness-config unfair.json
 holds err "power" "an unknown key of the configuration is named"
 expect 2 "negative strength" "${small[@]}" -o fair-7 "${probes[@]}" --fairness -1

@@ -123,5 +123,37 @@ TEST_CASE("empty, missing and short texts and zero sizes are errors that say so"
   CHECK_THROWS_AS(draw("", 1, 1), InvalidArgument);
 }
 
+TEST_CASE("held-out windows lie between those of the calibration") {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 900; ++i) text += fmt::format("{:04} ", i);
+  write_file(folder / "numbers.txt", text);
+  const Tokenizer tokenizer(testing::byte_tokenizer());
+  CalibrationOptions options;
+  options.texts = {folder / "numbers.txt"};
+  options.windows = 20;
+  options.window = 50;
+  for (const std::uint64_t seed : {0u, 1u, 2u}) {
+    options.seed = seed;
+    std::vector<bool> taken(text.size());
+    const auto take = [&](const std::vector<std::int32_t>& tokens, std::size_t window) {
+      for (std::size_t begin = 0; begin < tokens.size(); begin += window) {
+        const std::size_t at =
+            text.find(std::string(tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  tokens.begin() + static_cast<std::ptrdiff_t>(begin + window)));
+        REQUIRE(at != std::string::npos);
+        for (std::size_t i = at; i < at + window; ++i) {
+          CHECK_FALSE(taken[i]);
+          taken[i] = true;
+        }
+      }
+    };
+    take(draw_calibration(tokenizer, options).tokens, 50);
+    take(draw_held_out(tokenizer, options, 10, 80), 80);
+    const auto message = message_of<Error>([&] { draw_held_out(tokenizer, options, 1000, 80); });
+    CHECK(holds(message, "1000 are needed"));
+  }
+}
+
 }  // namespace
 }  // namespace libquant

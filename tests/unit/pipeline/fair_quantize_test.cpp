@@ -6,43 +6,16 @@
 #include "libquant/pipeline/quantize_model.h"
 #include "tests/support/catch.h"
 #include "tests/support/thread_count.h"
-#include "tests/unit/pipeline/pipeline_case.h"
+#include "tests/unit/pipeline/fair_case.h"
 
 namespace libquant {
 namespace {
 
 using testing::contents;
+using testing::FairCase;
 using testing::holds;
 using testing::message_of;
-using testing::PipelineCase;
 using testing::write_file;
-
-/// A tiny model with choice items and pairs of its own.
-struct FairCase : PipelineCase {
-  FairCase() {
-    std::string choices, pairs;
-    for (int i = 0; i < 24; ++i) {
-      choices += fmt::format(
-          R"({{"question": "Who of {} left?", "template": "t{}", "options": [{{"text": "he {}", "role": "stereotype"}}, {{"text": "she", "role": "anti"}}, {{"text": "no one knows", "role": "unknown"}}]}})"
-          "\n",
-          i, i / 2, i);
-      pairs += fmt::format(
-          R"({{"stereotype": "old man {} ran off", "anti": "young man {} ran off", "template": "p{}"}})"
-          "\n",
-          i, i, i);
-    }
-    write_file(folder / "choices.jsonl", choices);
-    write_file(folder / "pairs.jsonl", pairs);
-  }
-
-  QuantizeOptions fair(const std::string& name, double strength = 1) const {
-    QuantizeOptions made = options(name);
-    made.layer.scheme.bits = 3;
-    made.fairness.probes = {folder / "choices.jsonl", folder / "pairs.jsonl"};
-    made.fairness.strength = strength;
-    return made;
-  }
-};
 
 double total(const QuantizeReport& report, double FairLayerReport::*member) {
   double sum = 0;
@@ -263,12 +236,26 @@ TEST_CASE("fairness options read back from their JSON, and unknown keys are erro
   options.items = 7;
   options.layers = "o_proj";
   options.statistics = "kept";
+  options.search.trials = 5;
+  options.search.items = 12;
+  options.search.text_windows = 3;
+  options.search.kl_weight = 1.5;
+  options.search.shift_weight = 0;
+  options.search.abstention_weight = 2;
+  options.search.strengths = {0, 0.5};
+  options.search.scopes = {TermScope::first_half};
+  options.search.clip_norms = {};
   const Json json = to_json(options);
   CHECK(to_json(fairness_options_from_json(json, "x.json")) == json);
   CHECK(holds(message_of<FormatError>([] {
                 fairness_options_from_json(Json::object({{"strenght", 1}}), "x.json");
               }),
               "x.json: unknown key \"strenght\""));
+  CHECK(holds(message_of<FormatError>([] {
+                const Json search = Json::object({{"trails", 1}});
+                fairness_options_from_json(Json::object({{"search", search}}), "x.json");
+              }),
+              "unknown key \"search.trails\""));
   CHECK_THROWS_AS(fairness_options_from_json(Json::object({{"items", -1}}), "x"), FormatError);
   CHECK_THROWS_AS(fairness_options_from_json(Json::object({{"mode", "no"}}), "x"), FormatError);
 }
