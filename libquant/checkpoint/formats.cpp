@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "libquant/checkpoint/bit_packing.h"
 #include "libquant/checkpoint/gguf_blocks.h"
 #include "libquant/core/error.h"
 #include "libquant/io/ggml_blocks.h"
@@ -16,6 +17,12 @@ std::string scale_reason(const Scheme& scheme, ScaleType needed, std::string_vie
   if (scheme.scale_type == needed) return {};
   return fmt::format("{} stores {} scales, not {}", format, to_string(needed),
                      to_string(scheme.scale_type));
+}
+
+// Two halves and 16 bytes of codes (Q4_1), one and 16 (Q4_0), one and 32 (Q8_0).
+std::size_t gguf_block_bytes(const Scheme& scheme) {
+  const std::size_t floats = scheme.zero == ZeroKind::minimum ? 4 : 2;
+  return floats + kGgmlBlock * static_cast<std::size_t>(scheme.bits) / 8;
 }
 
 std::string gptq_reason(Format format, const Scheme& scheme, std::size_t rows, std::size_t cols) {
@@ -102,6 +109,22 @@ std::string why_not(Format format, const Scheme& scheme, std::size_t rows, std::
     if (other != format && reason(other, adapt(other, scheme), rows, cols).empty())
       others += (others.empty() ? "" : ", ") + std::string(to_string(other));
   return fmt::format("{} ({})", why, others.empty() ? "no format holds it" : "held by " + others);
+}
+
+std::uint64_t packed_bytes(Format format, const Scheme& scheme, std::size_t rows,
+                           std::size_t cols) {
+  const std::size_t groups = scheme.groups(cols);
+  if (format == Format::gguf) return rows * (cols / kGgmlBlock) * gguf_block_bytes(scheme);
+  const std::size_t zeros = groups * packed_words(rows, scheme.bits) * sizeof(std::uint32_t);
+  const std::size_t scales = rows * groups * (scheme.scale_type == ScaleType::f32 ? 4 : 2);
+  if (format == Format::gptq || format == Format::gptq_v2) {
+    constexpr std::size_t kIndex = sizeof(std::int32_t);
+    return rows * packed_words(cols, scheme.bits) * sizeof(std::uint32_t) + zeros + scales +
+           cols * kIndex;
+  }
+  constexpr std::size_t kShape = 2 * sizeof(std::int64_t);
+  return rows * packed_words(cols, scheme.bits) * sizeof(std::uint32_t) + scales + kShape +
+         (scheme.zero == ZeroKind::asymmetric ? zeros : 0);
 }
 
 Scheme adapt(Format format, Scheme scheme, DType dense_type) {

@@ -28,6 +28,10 @@ std::span<const Format> formats() noexcept;
 /// people. docs/formats.md has this as a table, made from here.
 std::string why_not(Format format, const Scheme& scheme, std::size_t rows, std::size_t cols);
 
+/// Bytes that the file takes for such a matrix, codes and everything beside them; of a folder of
+/// dense values what compressed-tensors would take. why_not() must be empty.
+std::uint64_t packed_bytes(Format format, const Scheme& scheme, std::size_t rows, std::size_t cols);
+
 /// The scheme as the format needs it, before anything is quantized: GPTQ and GGUF store f16 scales,
 /// compressed-tensors scales of the model's own type (`dense_type`, see WriteOptions: vLLM would
 /// round others); GPTQ v1 needs zeros >= 1. Adapting for several formats in turn is right when

@@ -17,6 +17,7 @@
 #include "libquant/cli/override.h"
 #include "libquant/cli/quantize_output.h"
 #include "libquant/core/error.h"
+#include "libquant/io/atomic_file.h"
 #include "libquant/pipeline/quantize_model.h"
 
 namespace libquant::cli {
@@ -32,6 +33,8 @@ struct Arguments {
   std::optional<int> clip_steps;
   std::optional<double> clip_norm;
   std::optional<bool> clip_weighted;
+  std::optional<double> bits_budget;
+  std::filesystem::path read_bits, write_bits;
 };
 
 void add_grid(CLI::App& command, Arguments& a) {
@@ -95,6 +98,24 @@ void add_layers(CLI::App& command, Arguments& a) {
       ->capture_default_str();
 }
 
+void add_bit_plan(CLI::App& command, Arguments& a) {
+  auto* budget =
+      command
+          .add_option("--bits-budget", a.bits_budget,
+                      "bits per weight on average, group parameters included: each matrix gets 2 "
+                      "to 8 bits by how much its errors cost on the calibration text and, times "
+                      "--fairness, on the probes")
+          ->check(CLI::PositiveNumber)
+          ->type_name("X");
+  command.add_option("--save-bit-plan", a.write_bits, "write what --bits-budget chose as JSON")
+      ->needs(budget)
+      ->type_name("FILE");
+  command.add_option("--bit-plan", a.read_bits, "bits of each matrix from such a file")
+      ->check(CLI::ExistingFile)
+      ->excludes(budget)
+      ->type_name("FILE");
+}
+
 void add_output(CLI::App& command, Arguments& a) {
   command.add_option("--output,-o", a.options.output, "folder for the result; new or empty")
       ->required()
@@ -154,15 +175,28 @@ QuantizeReport quantize(const Checkpoint& source, const QuantizeOptions& options
   }
 }
 
+void choose_bits(const Checkpoint& source, Arguments& a, ProgressLine& line) {
+  if (!a.read_bits.empty()) {
+    a.options.bit_plan = bit_plan_from_json(Json::parse_file(a.read_bits));
+    return;
+  }
+  if (!a.bits_budget) return;
+  a.options.bit_plan = plan_bits(source, a.options, *a.bits_budget, line.callback());
+  line.clear();
+  if (!a.write_bits.empty())
+    write_file_atomic(a.write_bits, to_json(*a.options.bit_plan).dump(2) + "\n");
+}
+
 int run(Arguments& a) {
   apply_common(a.common);
   finish_options(a);
   const auto source = open_checkpoint(a.model);
+  ProgressLine line(a.common.progress);
+  choose_bits(*source, a, line);
   if (a.dry_run) {
     print_plan(*source, a.options, plan_quantization(*source, a.options), a.common.json);
     return kSuccess;
   }
-  ProgressLine line(a.common.progress);
   if (!a.common.json)
     a.options.on_plan = [&](const QuantizePlan& plan) {
       print_plan(*source, a.options, plan, false);
@@ -191,6 +225,7 @@ void add_quantize(CLI::App& app, int& exit_code) {
                    "0: pieces evenly spread; else drawn with this seed")
       ->capture_default_str();
   add_layers(*command, *a);
+  add_bit_plan(*command, *a);
   add_fairness(*command, a->options.fairness);
   add_common(*command, a->common);
   command->callback([a, command, &exit_code] {

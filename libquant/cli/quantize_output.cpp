@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -86,6 +87,37 @@ void print_fairness(const QuantizeReport& report) {
                fair.skipped_layers);
 }
 
+// Widths that were chosen, block by block, and what uniform ones would have cost.
+void print_bits(const BitPlan& plan) {
+  std::map<std::size_t, std::map<std::string, int>> blocks;
+  std::map<int, std::pair<std::uint64_t, double>> uniform;
+  for (const BitGroup& group : plan.groups) {
+    for (const auto& layer : group.layers) {
+      const std::size_t begin = layer.find("layers.") + 7, end = layer.find('.', begin);
+      blocks[std::stoul(layer.substr(begin, end - begin))][layer.substr(layer.rfind('.') + 1)] =
+          group.choices[group.chosen].bits;
+    }
+    for (const BitChoice& choice : group.choices) {
+      uniform[choice.bits].first += choice.bytes;
+      uniform[choice.bits].second += choice.loss;
+    }
+  }
+  Table table({"bits of block", "q, k, v", "o", "gate, up", "down"});
+  const auto cell = [](const std::map<std::string, int>& block, const char* name) {
+    const auto found = block.find(name);
+    return found == block.end() ? std::string("-") : std::to_string(found->second);
+  };
+  for (const auto& [number, block] : blocks)
+    table.add({std::to_string(number), cell(block, "q_proj"), cell(block, "o_proj"),
+               cell(block, "gate_proj"), cell(block, "down_proj")});
+  fmt::print("\n{}{:.3f} bits per weight (budget {:.3f}), {} as {}, predicted loss {:.4g} nats\n",
+             table.text(), plan.bits_per_weight(), plan.budget,
+             bytes_text(static_cast<double>(plan.bytes())), plan.format, plan.predicted_loss());
+  for (const auto& [bits, cost] : uniform)
+    fmt::print("  all with {} bits: {}, predicted loss {:.4g}\n", bits,
+               bytes_text(static_cast<double>(cost.first)), cost.second);
+}
+
 void print_search(const SearchReport& search) {
   Table table({"trial", "strength", "scope", "clip", "neutral", "KL", "to stereotype",
                "to abstaining", "loss", "seconds"});
@@ -137,6 +169,7 @@ void print_plan(const Checkpoint& source, const QuantizeOptions& options, const 
     fmt::print("{}\n", plan_json(source, plan).dump(2));
     return;
   }
+  if (options.bit_plan) print_bits(*options.bit_plan);
   fmt::print("source: {} ({}, weights in {})\n", options.source_name, source.format(),
              source.type_name());
   fmt::print("plan: {} layers to {} with {}", plan.layers, to_string(plan.scheme),

@@ -1,6 +1,7 @@
 #include "libquant/pipeline/layer_plan.h"
 
 #include <algorithm>
+#include <set>
 
 #include "libquant/core/error.h"
 #include "libquant/pipeline/layer_pattern.h"
@@ -32,6 +33,24 @@ void apply_rules(std::vector<Rule>& rules, PlannedLayer& layer) {
     if (settings.zero) layer.options.scheme.zero = *settings.zero;
     if (settings.damping) layer.options.damping = *settings.damping;
   }
+}
+
+void apply_bit_plan(const QuantizeOptions& options, PlannedLayer& layer) {
+  if (!options.bit_plan) return;
+  if (const auto bits = options.bit_plan->bits_of(layer.name)) layer.options.scheme.bits = *bits;
+}
+
+void check_bit_plan(const QuantizeOptions& options, const LayerPlan& plan) {
+  if (!options.bit_plan) return;
+  std::set<std::string> names;
+  for (const PlannedLayer& layer : plan.layers) {
+    names.insert(layer.name);
+    require(layer.ignored || options.bit_plan->bits_of(layer.name),
+            "the plan of bits does not name {}", layer.name);
+  }
+  for (const BitGroup& group : options.bit_plan->groups)
+    for (const auto& name : group.layers)
+      require(names.contains(name), "the plan of bits names {}, which the model lacks", name);
 }
 
 // Embeddings and lm_head are never quantized here, so asking to ignore them is no mistake.
@@ -130,6 +149,7 @@ LayerPlan plan_layers(const WeightSource& source, const QuantizeOptions& options
       const auto info = source.info(layer.tensor());
       layer.rows = info.rows;
       layer.cols = info.cols;
+      apply_bit_plan(options, layer);
       apply_rules(rules, layer);
       if (!layer.ignored) {
         choose_group(options, layer);
@@ -140,6 +160,7 @@ LayerPlan plan_layers(const WeightSource& source, const QuantizeOptions& options
     }
   }
   check_rules(rules);
+  check_bit_plan(options, plan);
   require(plan.quantized() > 0, "the ignore patterns leave no layer to quantize");
   return plan;
 }

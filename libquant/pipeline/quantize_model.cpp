@@ -29,6 +29,7 @@ QuantizeReport planned_report(const Checkpoint& source, const QuantizeOptions& o
   report.isa = kernels::active().name;
   report.version = version();
   report.method = to_string(options.layer.method);
+  report.bit_plan = options.bit_plan;
   report.ignored = plan.ignored;
   report.group_fallbacks = plan.group_fallbacks;
   report.max_fallback = options.max_fallback;

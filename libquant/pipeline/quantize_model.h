@@ -13,6 +13,7 @@
 #include "libquant/checkpoint/write_checkpoint.h"
 #include "libquant/core/progress.h"
 #include "libquant/fairness/options.h"
+#include "libquant/pipeline/bit_plan.h"
 #include "libquant/pipeline/calibration.h"
 #include "libquant/pipeline/quantize_report.h"
 
@@ -55,6 +56,9 @@ struct QuantizeOptions {
   /// begins; models that are tried are quantized and judged, but not written.
   FairnessOptions fairness;
   std::vector<LayerOverride> overrides;
+  /// Bits of every layer, from plan_bits or a file; overrides win. A plan that names a layer which
+  /// the model lacks, or lacks one that is quantized, is an error.
+  std::optional<BitPlan> bit_plan;
   std::optional<std::size_t> group_fallback;  ///< group for matrices that the group does not divide
   std::size_t max_fallback = 0;  ///< layers that may fall back to RTN before it is a failure
   /// Each must hold every layer's scheme exactly; Format::safetensors holds any, as dense values

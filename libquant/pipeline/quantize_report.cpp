@@ -131,6 +131,7 @@ Json to_json(const QuantizeReport& r) {
   json.set("ignored", strings(r.ignored));
   json.set("notes", strings(r.notes));
   if (r.fairness) json.set("fairness", to_json(*r.fairness));
+  if (r.bit_plan) json.set("bit_plan", to_json(*r.bit_plan));
   if (r.search) json.set("search", to_json(*r.search));
   json.set("layers", std::move(layers));
   return json;
@@ -145,6 +146,7 @@ QuantizeReport report_from_json(const Json& json) {
   r.ignored = strings_at(json, "ignored");
   r.notes = strings_at(json, "notes");
   if (const Json* fairness = json.find("fairness")) r.fairness = fair_report_from_json(*fairness);
+  if (const Json* bits = json.find("bit_plan")) r.bit_plan = bit_plan_from_json(*bits);
   if (const Json* search = json.find("search")) r.search = search_report_from_json(*search);
   for (const Json& layer : json.at("layers").as_array("layers"))
     r.layers.push_back(layer_report_from_json(layer));

@@ -8,6 +8,7 @@
 
 #include "libquant/algorithms/quantize_layer.h"
 #include "libquant/io/json.h"
+#include "libquant/pipeline/bit_plan.h"
 #include "libquant/pipeline/fair_report.h"
 #include "libquant/pipeline/search_report.h"
 #include "libquant/quant/scheme.h"
@@ -45,6 +46,7 @@ struct QuantizeReport {
   /// Of the parts of a run; of a resumed run, of all its calls together.
   double forward_seconds = 0, hessian_seconds = 0, solve_seconds = 0, write_seconds = 0;
   std::optional<FairReport> fairness;
+  std::optional<BitPlan> bit_plan;           ///< where one was given
   std::optional<SearchReport> search;        ///< where settings were chosen by trials
   std::vector<std::filesystem::path> files;  ///< written, relative to the output folder
 

@@ -61,7 +61,7 @@ OutputState output_state(const fs::path& output) {
   if (fs::exists(output / kReportFile)) return OutputState::finished;
   for (const auto& entry : fs::directory_iterator(output)) {
     const auto name = entry.path().filename();
-    if (name != kWorkName && name != kTrashName) return OutputState::foreign;
+    if (name != kWorkName && name != kTrashName && name != kBitsFolder) return OutputState::foreign;
   }
   return OutputState::empty;
 }

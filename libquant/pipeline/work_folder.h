@@ -20,6 +20,9 @@ OutputState output_state(const std::filesystem::path& output);
 std::filesystem::path work_folder(const std::filesystem::path& output);
 std::filesystem::path search_folder(const std::filesystem::path& output);
 
+/// Where bits are planned; of no use to a later run.
+inline constexpr const char* kBitsFolder = ".libquant-bits";
+
 /// Throws InvalidArgument with the way out unless a run with these flags may start in `output`.
 void check_output(const std::filesystem::path& output, bool resume, bool overwrite);
 

@@ -196,6 +196,15 @@ holds out "(written)" "the table of trials says which was written"
 expect 0 "finished search" "${small[@]}" -o fair-8 "${search[@]}" --resume --json
 json 'len(r["search"]["trials"]) == 2 and r["search"]["items"] == 6 and r["search"]["shift_weight"] == 2' "trials are reported"
 json 'min(t["loss"] for t in r["search"]["trials"]) == r["search"]["trials"][r["search"]["chosen"]]["loss"]' "the least loss wins"
+expect 0 "plan of bits" "${small[@]}" -o mixed --bits-budget 4.5 --save-bit-plan bits.json --dry-run
+holds out "all with 3 bits" "the plan is beside uniform widths"
+expect 0 "bits by budget" "${small[@]}" -o mixed --bits-budget 4.5 --json
+json '4 < r["bits_per_weight"] <= 4.5 and r["bit_plan"]["bits_per_weight"] <= 4.5' "a budget is kept"
+json 'len({l["scheme"]["bits"] for l in r["layers"]}) > 1 and r["bit_plan"] == json.load(open("bits.json"))' "a saved plan is the one"
+expect 0 "bits by plan" "${small[@]}" -o mixed-2 --bit-plan bits.json --json
+cmp -s mixed/model.safetensors mixed-2/model.safetensors || { echo "FAILED: a plan from a file gives other bytes"; failures=$((failures + 1)); }
+expect 1 "budget too small" "${small[@]}" -o mixed-3 --bits-budget 1
+expect 2 "plan and budget" "${small[@]}" -o mixed-3 --bits-budget 4 --bit-plan bits.json
 expect 2 "two weights" "${small[@]}" -o fair-9 "${probes[@]}" --fairness-trials 2 --fairness-loss 1 2
 expect 2 "unknown key" "${small[@]}" -o fair-7 --fairness-config unfair.json
 holds err "power" "an unknown key of the configuration is named"
