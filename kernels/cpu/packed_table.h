@@ -16,11 +16,11 @@ constexpr std::size_t kChunkBlocks = 16;
 /// Columns whose products exact mode adds up before they go to the total.
 constexpr std::size_t kExactColumns = 128;
 
-/// How the columns are cut into runs that share an activation scale and one exact integer sum.
+/// How the columns are cut into runs that share an activation scale and one exact integer sum. A
+/// weight group is one run, or all of them where it is the whole row.
 struct PackedRuns {
   std::size_t blocks;  ///< of a run; the last may be shorter
   std::size_t count;
-  std::size_t of_group;  ///< runs that share a weight group: group of run r = r / of_group
 };
 
 /// A tile of quantized activations. A column is a token, or one of the two int8 terms of a token.
@@ -44,6 +44,18 @@ struct QuantizeJob {
   std::int32_t factor;  ///< what the weights' codes are too large by, or 1 for integer zeros
 };
 
+/// What a tile brings nearer while it multiplies, a little per block.
+struct PackedAhead {
+  const std::uint8_t* codes[kMostPanels];  ///< of later blocks: `lines` lines of each panel
+  std::size_t lines;
+  const unsigned char* parameters[2][kMostPanels];  ///< of later blocks: scales, and what is second
+  std::size_t parameter_step[2];                    ///< bytes of a block
+  std::size_t arrays;                               ///< of the two that are read
+  const float* outputs;  ///< that the caller writes next, a row per token: `rows` rows
+  std::size_t ldy;
+  std::size_t rows;
+};
+
 /// Products of one tile of tokens with blocks [first, first + count) of some panels.
 struct PackedJob {
   const PackedFormat* format;
@@ -53,11 +65,10 @@ struct PackedJob {
   const std::uint8_t* codes[kMostPanels];    ///< of block `first`, as the function reads them
   std::size_t first;
   std::size_t count;
-  /// Codes of later blocks, to be brought nearer meanwhile: `ahead_lines` lines of each panel per
-  /// block of this call. Read by `tile`; `stream` looks ahead by itself.
-  const std::uint8_t* ahead[kMostPanels];
-  std::size_t ahead_lines;
-  float* totals;        ///< [panels][columns][16], added to
+  std::size_t run;                      ///< that block `first` belongs to
+  std::uint8_t* expanded[kMostPanels];  ///< where `first_tile` writes codes
+  PackedAhead ahead;                    ///< read by tiles; `stream` looks ahead by itself
+  float* totals;                        ///< [panels][columns][16], added to
   std::int32_t* carry;  ///< the same: the sums of a run that goes on in the next call
 };
 
@@ -96,11 +107,12 @@ struct PackedTable {
                    const PackedTokens& tokens) noexcept;
   /// stream_panels[columns - 1] panels, codes as packed.
   void (*stream[4][kMostStreamColumns])(const PackedJob& job) noexcept;
-  /// Codes of `count` blocks, one byte each, in the order that `tile` reads. nullptr where that is
-  /// the packed one.
-  void (*expand[4])(const std::uint8_t* codes, std::size_t count, std::uint8_t* out) noexcept;
-  /// `tile_panels` panels, codes as `expand` writes them.
-  void (*tile[2][kMostTileColumns])(const PackedJob& job) noexcept;  ///< [1]: 8 bits
+  /// `tile_panels` panels, codes as packed. Where `expands`, they are also written to job.expanded,
+  /// [blocks][8][64], one byte each in the order that `tile` reads.
+  void (*first_tile[4][kMostTileColumns])(const PackedJob& job) noexcept;
+  bool expands[4];
+  /// The same for codes that first_tile wrote; [1]: of 8 bits.
+  void (*tile[2][kMostTileColumns])(const PackedJob& job) noexcept;
   /// fp32 weights [32 * count][16] of blocks [first, first + count) of a panel.
   void (*dequantize[4])(const PackedFormat& format, const unsigned char* panel, std::size_t first,
                         std::size_t count, float* weights) noexcept;

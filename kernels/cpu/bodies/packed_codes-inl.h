@@ -43,24 +43,12 @@ LIBQUANT_INLINE Bytes codes_at(const std::uint8_t* block) noexcept {
   }
 }
 
-// One byte per code, 512 bytes per block: the lines that 8-bit codes would have.
-template <int kBits>
-void expand_lines(const std::uint8_t* codes, std::size_t count, std::uint8_t* out) noexcept {
-  for (std::size_t b = 0; b < count; ++b, codes += kBits * kLineBytes, out += 8 * kLineBytes) {
-    for (std::size_t v = 0; v < kPanelVecs; ++v) {
-      for_steps([&](auto step) LIBQUANT_LAMBDA {
-        constexpr int s = decltype(step)::value;
-        codes_at<kBits, s>(codes + v * kVecBytes).store(out + s * kLineBytes + v * kVecBytes);
-      });
-    }
-  }
-}
-
 // Scales or minimums of group `g` in the rows of vector `v`.
 LIBQUANT_INLINE F32 load_reals(PackedScale type, const unsigned char* from, std::size_t g,
                                std::size_t v) noexcept {
   const std::size_t i = g * kPanelRows + v * Words::kLanes;
-  if (type == PackedScale::f32) return F32::load(reinterpret_cast<const float*>(from) + i);
   const auto* half = reinterpret_cast<const std::uint16_t*>(from) + i;
-  return type == PackedScale::f16 ? F32::from_f16(half) : F32::from_bf16(half);
+  if (__builtin_expect(type == PackedScale::f16, 1)) return F32::from_f16(half);
+  if (type == PackedScale::bf16) return F32::from_bf16(half);
+  return F32::load(reinterpret_cast<const float*>(from) + i);
 }

@@ -5,52 +5,73 @@
 // cover the latency of memory behind several streams (docs/kernels.md has the measurement).
 constexpr std::size_t kAheadBytes = 2048;
 
-// Codes to bring nearer, `lines` lines of each panel per block.
+// PackedAhead on its way: many prefetches at once would hold up the loads between.
 template <std::size_t kPanels>
 struct Ahead {
-  const std::uint8_t* at[kPanels];
-  std::size_t lines;
+  PackedAhead next;
+  bool any = next.lines + next.arrays + next.rows != 0;
 
   LIBQUANT_INLINE void block() noexcept {
-    for (std::size_t i = 0; i < lines; ++i) {
+    if (__builtin_expect(!any, 1)) return;  // three tests per block would show in most tiles
+    for (std::size_t i = 0; i < next.lines; ++i) {
       LIBQUANT_UNROLL
       for (std::size_t p = 0; p < kPanels; ++p) {
-        __builtin_prefetch(at[p], 0, 2);
-        at[p] += kLineBytes;
+        __builtin_prefetch(next.codes[p], 0, 2);
+        next.codes[p] += kLineBytes;
       }
+    }
+    for (std::size_t i = 0; i < next.arrays; ++i) {
+      LIBQUANT_UNROLL
+      for (std::size_t p = 0; p < kPanels; ++p) {
+        __builtin_prefetch(next.parameters[i][p], 0, 2);
+        next.parameters[i][p] += next.parameter_step[i];
+      }
+    }
+    for (std::size_t i = 0; i < next.rows; ++i, next.outputs += next.ldy) {
+      LIBQUANT_UNROLL
+      for (std::size_t p = 0; p < kPanels; ++p)
+        __builtin_prefetch(next.outputs + p * kPanelRows, 1);
     }
   }
 };
 
+// Codes of some panels, and where they go one byte each.
+template <std::size_t kPanels>
+struct PanelCodes {
+  const std::uint8_t* at[kPanels];
+  std::uint8_t* expanded[kPanels];
+};
+
+enum class Codes { packed, expanding, expanded };
+
 // Adds the products of `count` blocks to sum[vector][column]; a vector is Words::kLanes rows of a
-// panel. Codes come as packed, or as `expand` wrote them.
-template <int kBits, bool kExpanded>
+// panel. Codes come as packed, and may be expanded on the way, or as that wrote them.
+template <int kBits, Codes kCodes>
 struct LaneMultiplier {
   using D = Dot<kBits>;
-  static constexpr int width() noexcept {
-    if constexpr (kExpanded) return 8;
-    return kBits;
-  }
-  static constexpr std::size_t kBlockBytes = kLineBytes * width();
+  static constexpr int kWidth = kCodes == Codes::expanded ? 8 : kBits;
+  static constexpr bool kLooksAhead = kCodes != Codes::packed;
 
   template <int kStep>
   static LIBQUANT_INLINE Bytes at(const std::uint8_t* block) noexcept {
-    const Bytes codes = codes_at<width(), kStep>(block);
+    const Bytes codes = codes_at<kWidth, kStep>(block);
     if constexpr (kBits == 8 && D::kBias != 0) return codes ^ Bytes::fill(D::kBias);
     return codes;
   }
 
   // All products of one block, added by D::add to sums whose chain is step % kChains.
   template <std::size_t kChains, std::size_t kPanels, std::size_t kColumns, typename Sum>
-  static LIBQUANT_INLINE void block(const std::uint8_t* const (&codes)[kPanels],
-                                    const std::int8_t* x,
+  static LIBQUANT_INLINE void block(const PanelCodes<kPanels>& codes, const std::int8_t* x,
                                     Sum (&sum)[kChains][kPanels * kPanelVecs][kColumns]) noexcept {
     for_steps([&](auto step) LIBQUANT_LAMBDA {
       constexpr int s = decltype(step)::value;
       Bytes w[kPanels * kPanelVecs];
       LIBQUANT_UNROLL
-      for (std::size_t v = 0; v < kPanels * kPanelVecs; ++v)
-        w[v] = at<s>(codes[v / kPanelVecs] + v % kPanelVecs * kVecBytes);
+      for (std::size_t v = 0; v < kPanels * kPanelVecs; ++v) {
+        w[v] = at<s>(codes.at[v / kPanelVecs] + v % kPanelVecs * kVecBytes);
+        if constexpr (kCodes == Codes::expanding)
+          w[v].store(codes.expanded[v / kPanelVecs] + s * kLineBytes + v % kPanelVecs * kVecBytes);
+      }
       LIBQUANT_UNROLL
       for (std::size_t j = 0; j < kColumns; ++j) {
         const Bytes token = Bytes::broadcast4(x + (s * kColumns + j) * 4);
@@ -62,7 +83,7 @@ struct LaneMultiplier {
   }
 
   template <std::size_t kPanels, std::size_t kColumns>
-  static LIBQUANT_INLINE void add(const std::uint8_t* (&codes)[kPanels], std::size_t count,
+  static LIBQUANT_INLINE void add(PanelCodes<kPanels>& codes, std::size_t count,
                                   const std::int8_t* x, Ahead<kPanels>& ahead,
                                   Words (&sum)[kPanels * kPanelVecs][kColumns]) noexcept {
     constexpr std::size_t kVecs = kPanels * kPanelVecs;
@@ -80,19 +101,22 @@ struct LaneMultiplier {
       }
     };
     const auto next = [&]() LIBQUANT_LAMBDA {
-      if constexpr (kExpanded) {
+      if constexpr (kLooksAhead) {
         ahead.block();
       } else {
         LIBQUANT_UNROLL
         for (std::size_t i = 0; i < kBits; ++i) {
           LIBQUANT_UNROLL
           for (std::size_t p = 0; p < kPanels; ++p)
-            __builtin_prefetch(codes[p] + kAheadBytes + i * kLineBytes);
+            __builtin_prefetch(codes.at[p] + kAheadBytes + i * kLineBytes);
         }
       }
       block<kChains>(codes, x, part);
       LIBQUANT_UNROLL
-      for (std::size_t p = 0; p < kPanels; ++p) codes[p] += kBlockBytes;
+      for (std::size_t p = 0; p < kPanels; ++p) {
+        codes.at[p] += kWidth * kLineBytes;
+        if constexpr (kCodes == Codes::expanding) codes.expanded[p] += 8 * kLineBytes;
+      }
       x += kBlockColumns * kColumns;
     };
     if constexpr (D::kDeferred) {
@@ -123,7 +147,7 @@ template <std::size_t kVecs, std::size_t kColumns>
 LIBQUANT_INLINE void start_run(const PackedJob& job, std::size_t run, std::int32_t bias,
                                Words (&sum)[kVecs][kColumns]) noexcept {
   const std::int32_t* starts = job.tokens.starts + run * kColumns;
-  const std::size_t group = run / job.runs.of_group;
+  const std::size_t group = job.format->group == 0 ? 0 : run;
   LIBQUANT_UNROLL
   for (std::size_t v = 0; v < kVecs; ++v) {
     if (job.format->zero == PackedZero::integer) {
@@ -148,7 +172,7 @@ LIBQUANT_INLINE void end_run(const PackedJob& job, std::size_t run,
   const PackedFormat& format = *job.format;
   const float* scales = job.tokens.scales + run * kColumns;
   const float* moments = job.tokens.moments + run * kColumns;
-  const std::size_t group = run / job.runs.of_group;
+  const std::size_t group = job.format->group == 0 ? 0 : run;
   LIBQUANT_UNROLL
   for (std::size_t v = 0; v < kVecs; ++v) {
     const unsigned char* panel = job.panels[v / kPanelVecs];
@@ -203,24 +227,29 @@ LIBQUANT_INLINE void store_carry(const Words (&sum)[kVecs][kColumns],
 // See PackedTable::stream and tile.
 template <typename Multiplier, std::size_t kPanels, std::size_t kColumns>
 void multiply_blocks(const PackedJob& job) noexcept {
-  const std::uint8_t* codes[kPanels];
-  Ahead<kPanels> ahead;
-  ahead.lines = job.ahead_lines;
+  PanelCodes<kPanels> codes;
   for (std::size_t p = 0; p < kPanels; ++p) {
-    codes[p] = job.codes[p];
-    ahead.at[p] = job.ahead[p];
+    codes.at[p] = job.codes[p];
+    codes.expanded[p] = job.expanded[p];
   }
+  Ahead<kPanels> ahead{job.ahead};
   const std::int8_t* x = job.tokens.codes + job.first * kBlockColumns * kColumns;
   const std::size_t end = job.first + job.count, all = job.format->blocks();
-  std::size_t block = job.first, run = block / job.runs.blocks;
+  std::size_t block = job.first, run = job.run;
   std::size_t run_begin = run * job.runs.blocks;
+  const auto end_of_run = [&]() LIBQUANT_LAMBDA {
+    return all - run_begin < job.runs.blocks ? all : run_begin + job.runs.blocks;
+  };
   constexpr std::size_t kVecs = kPanels * kPanelVecs;
+  const bool ends = end_of_run() <= end;  // else the totals stay as they are
   F32 total[kVecs][kColumns];
-  each_total<kVecs, kColumns>(job, [&](std::size_t v, std::size_t j, const float* at)
-                                       LIBQUANT_LAMBDA { total[v][j] = F32::load(at); });
+  each_total<kVecs, kColumns>(job, [&](std::size_t v, std::size_t j, const float*)
+                                       LIBQUANT_LAMBDA { total[v][j] = F32::zero(); });
+  if (ends)
+    each_total<kVecs, kColumns>(job, [&](std::size_t v, std::size_t j, const float* at)
+                                         LIBQUANT_LAMBDA { total[v][j] = F32::load(at); });
   while (block < end) {
-    const std::size_t run_end =
-        all - run_begin < job.runs.blocks ? all : run_begin + job.runs.blocks;
+    const std::size_t run_end = end_of_run();
     const std::size_t stop = run_end < end ? run_end : end;
     Words sum[kVecs][kColumns];
     if (block == run_begin) {
@@ -239,6 +268,7 @@ void multiply_blocks(const PackedJob& job) noexcept {
     ++run;
     run_begin = run_end;
   }
+  if (!ends) return;
   each_total<kVecs, kColumns>(
       job, [&](std::size_t v, std::size_t j, float* at) LIBQUANT_LAMBDA { total[v][j].store(at); });
 }

@@ -31,18 +31,31 @@ LIBQUANT_INLINE F32 saturated(F32 x) noexcept {
   return F32::max(F32::min(x, F32::broadcast(127)), F32::broadcast(-127));
 }
 
-// Lanes are consecutive columns of one token; groups of `depth` of them lie `columns` groups apart.
-LIBQUANT_INLINE void scatter(Words q, std::size_t k, std::size_t column,
-                             const PackedTokens& tokens) noexcept {
-  alignas(64) std::int8_t bytes[Words::kLanes];
-  q.store_bytes(bytes);
-  // No division by a depth that is 4 or 8: there are as many of these as quarters of activations.
-  const std::size_t shift = tokens.depth == 4 ? 2 : 3;
-  for (std::size_t i = 0; i < Words::kLanes; i += 4) {
-    const std::size_t at = k + i, group = (at >> shift) * tokens.columns + column;
-    __builtin_memcpy(tokens.codes + (group << shift) + (at & (tokens.depth - 1)), bytes + i, 4);
+// Writes the codes of one column of a tile by fours, of which pairs lie beside each other where the
+// depth is 8. `k`, the first column of x, is a multiple of 8.
+struct CodeWriter {
+  std::int8_t* to;
+  std::size_t next, after;  // bytes to the next four, and from there to the one after it
+
+  LIBQUANT_INLINE CodeWriter(const PackedTokens& tokens, std::size_t column, std::size_t k) noexcept
+      : to(tokens.codes + k * tokens.columns + column * tokens.depth),
+        next(tokens.depth == 4 ? 4 * tokens.columns : 4),
+        after(8 * tokens.columns - next) {}
+
+  // Lanes are consecutive columns of x.
+  LIBQUANT_INLINE void put(Words q) noexcept {
+    alignas(64) std::int8_t bytes[Words::kLanes];
+    q.store_bytes(bytes);
+    LIBQUANT_UNROLL
+    for (std::size_t i = 0; i < Words::kLanes; i += 4) {
+      __builtin_memcpy(to, bytes + i, 4);
+      to += next;
+      const std::size_t other = after;
+      after = next;
+      next = other;
+    }
   }
-}
+};
 
 // Run of columns [begin, end), zeros from `cols` on.
 LIBQUANT_INLINE void quantize_run(const QuantizeJob& job, const float* x, std::size_t run,
@@ -55,6 +68,7 @@ LIBQUANT_INLINE void quantize_run(const QuantizeJob& job, const float* x, std::s
   const F32 scale = F32::broadcast(-step.scale), inverse = F32::broadcast(step.inverse);
   const F32 fine = F32::broadcast(step.inverse * 254.0f);
   Words sum = Words::zero(), rest_sum = Words::zero();
+  CodeWriter codes(tokens, column, begin), rest_codes(tokens, column + 1, begin);
   for (std::size_t k = begin; k < end; k += F32::kLanes) {
     const std::size_t left = k < job.cols ? job.cols - k : 0;
     const F32 value = left >= F32::kLanes ? F32::load(x + k)
@@ -62,12 +76,12 @@ LIBQUANT_INLINE void quantize_run(const QuantizeJob& job, const float* x, std::s
                                           : F32::zero();
     const Words q = Words::rounded(saturated(value * inverse));
     sum = sum + q;
-    scatter(q, k, column, tokens);
+    codes.put(q);
     if (job.residual) {
       const F32 error = fused(scale, q.to_float(), value);
       const Words r = Words::rounded(saturated(error * fine));
       rest_sum = rest_sum + r;
-      scatter(r, k, column + 1, tokens);
+      rest_codes.put(r);
     }
   }
   const auto note = [&](std::size_t c, float s, std::int32_t total) LIBQUANT_LAMBDA {
@@ -86,13 +100,19 @@ void quantize_token(const QuantizeJob& job, const float* x, std::size_t column,
   const std::size_t width = job.runs.blocks * kBlockColumns;
   const bool each = job.scale == ActivationScale::group;
   const std::uint32_t all = each ? 0 : largest_bits(x, job.cols);
-  for (std::size_t run = 0; run < job.runs.count; ++run) {
-    const std::size_t begin = run * width;
-    const std::size_t rest = job.cols - begin;
-    Step step = step_of(each ? largest_bits(x + begin, rest < width ? rest : width) : all);
-    if (job.scale == ActivationScale::tensor && all < kInfinityBits)
-      step = {job.tensor_scale, 1 / job.tensor_scale};
-    quantize_run(job, x, run, step, column, tokens);
+  // Magnitudes first: a run's reductions and divisions would hold up its roundings.
+  constexpr std::size_t kBatch = 16;
+  Step steps[kBatch];
+  for (std::size_t first = 0; first < job.runs.count; first += kBatch) {
+    const std::size_t some = job.runs.count - first < kBatch ? job.runs.count - first : kBatch;
+    for (std::size_t i = 0; i < some; ++i) {
+      const std::size_t begin = (first + i) * width, rest = job.cols - begin;
+      steps[i] = step_of(each ? largest_bits(x + begin, rest < width ? rest : width) : all);
+      if (job.scale == ActivationScale::tensor && all < kInfinityBits)
+        steps[i] = {job.tensor_scale, 1 / job.tensor_scale};
+    }
+    for (std::size_t i = 0; i < some; ++i)
+      quantize_run(job, x, first + i, steps[i], column, tokens);
   }
 }
 

@@ -7,7 +7,7 @@ constexpr void fill_stream(PackedTable& table) {
   constexpr std::size_t kPanels = Tiles::stream_panels(kColumns);
   table.stream_panels[kColumns - 1] = kPanels;
   table.stream[bits_index(kBits)][kColumns - 1] =
-      multiply_blocks<LaneMultiplier<kBits, false>, kPanels, kColumns>;
+      multiply_blocks<LaneMultiplier<kBits, Codes::packed>, kPanels, kColumns>;
   if constexpr (kColumns < Tiles::kStreamColumns) fill_stream<kBits, kColumns + 1>(table);
 }
 
@@ -16,6 +16,13 @@ constexpr void fill_tile(PackedTable& table) {
   table.tile[0][kColumns - 1] = multiply_blocks<TileMultiplier<4>, Tiles::kPanels, kColumns>;
   table.tile[1][kColumns - 1] = multiply_blocks<TileMultiplier<8>, Tiles::kPanels, kColumns>;
   if constexpr (kColumns < Tiles::kColumns) fill_tile<kColumns + 1>(table);
+}
+
+template <int kBits, std::size_t kColumns>
+constexpr void fill_first_tile(PackedTable& table) {
+  table.first_tile[bits_index(kBits)][kColumns - 1] =
+      multiply_first<kBits, Tiles::kPanels, kColumns>;
+  if constexpr (kColumns < Tiles::kColumns) fill_first_tile<kBits, kColumns + 1>(table);
 }
 
 template <std::size_t kColumns>
@@ -28,7 +35,8 @@ template <int kBits>
 constexpr void fill_bits(PackedTable& table) {
   fill_stream<kBits, 1>(table);
   table.dequantize[bits_index(kBits)] = dequantize_blocks<kBits>;
-  table.expand[bits_index(kBits)] = expand_codes<kBits>;
+  fill_first_tile<kBits, 1>(table);
+  table.expands[bits_index(kBits)] = kExpands<kBits>;
 }
 
 constexpr PackedTable make_packed_table(const char* name, bool (*usable)() noexcept) {

@@ -63,6 +63,7 @@ struct Bytes {
     if constexpr (kBits == 0) return *this;
     return {_mm256_srli_epi16(v, kBits)};
   }
+  static constexpr bool kLooksUp = false;
   // 2^23 + byte kByte of each row.
   template <std::size_t kByte>
   F32 above_2p23() const {

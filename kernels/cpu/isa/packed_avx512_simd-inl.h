@@ -53,6 +53,12 @@ struct Bytes {
     if constexpr (kBits == 0) return *this;
     return {_mm512_srli_epi16(v, kBits)};
   }
+  // Of each row, the number whose index is in the 4 bits from 4 * kField on.
+  static constexpr bool kLooksUp = true;
+  template <int kField>
+  F32 look_up(F32 numbers) const {
+    return {_mm512_permutexvar_ps(_mm512_srli_epi32(v, 4 * kField), numbers.v)};
+  }
   // 2^23 + byte kByte of each row.
   template <std::size_t kByte>
   F32 above_2p23() const {

@@ -58,6 +58,7 @@ struct Bytes {
       return {vshrq_n_u8(v, kBits)};
     }
   }
+  static constexpr bool kLooksUp = false;
   // 2^23 + byte kByte of each row.
   template <std::size_t kByte>
   F32 above_2p23() const {

@@ -31,7 +31,7 @@ struct TileMultiplier {
   using D = Dot<kBits>;
 
   template <std::size_t kPanels, std::size_t kColumns>
-  static LIBQUANT_INLINE void add(const std::uint8_t* (&codes)[kPanels], std::size_t count,
+  static LIBQUANT_INLINE void add(PanelCodes<kPanels>& codes, std::size_t count,
                                   const std::int8_t* x, Ahead<kPanels>& ahead,
                                   Words (&sum)[kPanelVecs][kColumns]) noexcept {
     static_assert(kPanels == 1);
@@ -47,7 +47,7 @@ struct TileMultiplier {
         part[2 * v + 1][j] = vzip2q_s32(one, two);
       }
     }
-    const std::uint8_t* at = codes[0];
+    const std::uint8_t* at = codes.at[0];
     for (std::size_t i = 0; i < count * kBlockColumns / 8; ++i, x += 8 * kColumns) {
       if (i % 4 == 0) ahead.block();
       int8x16_t token[kPairs];
@@ -63,7 +63,7 @@ struct TileMultiplier {
           part[r][j] = vmmlaq_s32(part[r][j], rows, token[j]);
       }
     }
-    codes[0] = at;
+    codes.at[0] = at;
     LIBQUANT_UNROLL
     for (std::size_t v = 0; v < kPanelVecs; ++v) {
       LIBQUANT_UNROLL
@@ -74,3 +74,16 @@ struct TileMultiplier {
     }
   }
 };
+
+template <int kBits>
+constexpr bool kExpands = true;
+
+template <int kBits, std::size_t kPanels, std::size_t kColumns>
+void multiply_first(const PackedJob& job) noexcept {
+  PackedJob after = job;
+  for (std::size_t p = 0; p < kPanels; ++p) {
+    expand_codes<kBits>(job.codes[p], job.count, job.expanded[p]);
+    after.codes[p] = job.expanded[p];
+  }
+  multiply_blocks<TileMultiplier<kBits == 8 ? 8 : 4>, kPanels, kColumns>(after);
+}

@@ -80,6 +80,7 @@ struct Bytes {
   Bytes right() const {
     return {v >> kBits};
   }
+  static constexpr bool kLooksUp = false;
   // 2^23 + byte kByte of each row.
   template <std::size_t kByte>
   F32 above_2p23() const {

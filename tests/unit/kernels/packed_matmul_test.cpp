@@ -286,15 +286,19 @@ TEST_CASE("an empty product is the bias", "[packed]") {
     const PackedFormat format{5, 0, 4, 0};
     GuardedBuffer<unsigned char> bytes(format.bytes());
     kernels::pack(format, {nullptr, std::vector<float>(5, 1.0f).data()}, bytes.data());
-    GuardedBuffer<float> y(5);
+    constexpr std::size_t kTokens = 30;
+    GuardedBuffer<float> y(kTokens * 5);
     const std::vector<float> bias{1, 2, 3, 4, 5};
     for (const ActivationMode mode : kModes) {
       MatmulOptions options;
       options.mode = mode;
       options.bias = bias.data();
-      std::fill(y.begin(), y.end(), 9.0f);
-      kernels::packed_matmul(format, bytes.data(), 1, bias.data(), 0, y.data(), 5, options);
-      CHECK(std::equal(bias.begin(), bias.end(), y.begin()));
+      for (const std::size_t tokens : {std::size_t{1}, kTokens}) {
+        std::fill(y.begin(), y.end(), 9.0f);
+        kernels::packed_matmul(format, bytes.data(), tokens, bias.data(), 0, y.data(), 5, options);
+        for (std::size_t t = 0; t < tokens; ++t)
+          CHECK(std::equal(bias.begin(), bias.end(), y.begin() + 5 * t));
+      }
       kernels::packed_matmul(format, bytes.data(), 0, nullptr, 0, nullptr, 5, options);
     }
   }
