@@ -1,8 +1,11 @@
 // Products with packed codes, from memory that no cache holds.
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -10,6 +13,10 @@
 
 #include "benchmarks/case.h"
 #include "kernels/packed_matmul.h"
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 namespace libquant::benchmarks {
 namespace {
@@ -74,6 +81,20 @@ std::vector<std::byte> random_weights(const PackedFormat& format) {
   return {packed.get(), packed.get() + format.bytes()};
 }
 
+// As the engine's matrices lie: at cache lines, large ones in huge pages.
+std::shared_ptr<float[]> aligned_floats(std::size_t count) {
+  constexpr std::size_t kLarge = std::size_t{4} << 20, kHugePage = std::size_t{2} << 20;
+  const std::size_t unit = count * sizeof(float) < kLarge ? kernels::kLineBytes : kHugePage;
+  const std::size_t bytes = (count * sizeof(float) + unit - 1) / unit * unit;
+  std::shared_ptr<float[]> memory(static_cast<float*>(std::aligned_alloc(unit, bytes)), std::free);
+  if (memory == nullptr) throw std::bad_alloc();
+#ifdef __linux__
+  if (unit == kHugePage) static_cast<void>(madvise(memory.get(), bytes, MADV_HUGEPAGE));
+#endif
+  std::fill_n(memory.get(), count, 0.0f);
+  return memory;
+}
+
 PreparedCase prepare(const CaseName& name, ColdMemory& memory) {
   static constexpr std::array<std::string_view, 6> kKeys{"N", "M",           "K",
                                                          "T", "activations", "scale"};
@@ -96,14 +117,14 @@ PreparedCase prepare(const CaseName& name, ColdMemory& memory) {
                                            {"tensor", ActivationScale::tensor}});
   options.tensor_scale = 1.0f / 127;
   memory.fill(random_weights(format));
-  const auto x = std::make_shared<std::vector<float>>(n * format.cols);
-  const auto y = std::make_shared<std::vector<float>>(n * format.rows);
+  const std::shared_ptr<float[]> x = aligned_floats(n * format.cols);
+  const std::shared_ptr<float[]> y = aligned_floats(n * format.rows);
   std::mt19937 rng(1);
   std::uniform_real_distribution<float> values(-1, 1);
-  for (float& value : *x) value = values(rng);
+  std::generate_n(x.get(), n * format.cols, [&] { return values(rng); });
   const auto run = [=, &memory] {
-    kernels::packed_matmul(format, memory.take(1), n, x->data(), format.cols, y->data(),
-                           format.rows, options);
+    kernels::packed_matmul(format, memory.take(1), n, x.get(), format.cols, y.get(), format.rows,
+                           options);
   };
   const bool exact = kernels::resolved_mode(format, n, options.mode) == ActivationMode::exact;
   std::string limit = exact ? fma_probe_of(name.isa) : int8_probe_of(name.isa);
