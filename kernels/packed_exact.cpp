@@ -37,7 +37,7 @@ struct ExactPass {
     __builtin_memset(totals, 0, total * sizeof(float));
     const auto lines = static_cast<std::size_t>(f.stored_bits()) * kBlocks;
     const std::size_t lines_each = ceil_div(lines, tiles.count);
-    const unsigned char* next_codes[kMostPanels];
+    const unsigned char* next_codes[kMostPanels]{};
     ExactJob job{};
     std::size_t k = 0;
     do {  // once for a product of nothing, too

@@ -204,7 +204,7 @@ struct TilePass {
     PackedJob job{};
     job.format = &f;
     job.runs = pass.runs;
-    const unsigned char* behind[kMostPanels];
+    const unsigned char* behind[kMostPanels]{};
     for (std::size_t p = 0; p < panels; ++p) {
       job.panels[p] = call.panel(first + p);
       behind[p] = call.panel(first + panels + p);
