@@ -94,9 +94,21 @@ void add_search(const Checkpoint& source, const QuantizeOptions& options, const 
   plan.trials = options.fairness.search.trials;
   plan.trial_items = prepared.fair->select.size();
   plan.trial_flops = plan.floor_flops + TrialJudge(source, options, prepared).flops();
-  // The codes of the best trial beside those of the present one.
+  double weights = 0;
   for (const auto& layer : prepared.layers.layers)
-    if (!layer.ignored) plan.expected_disk_bytes += static_cast<double>(layer.rows * layer.cols);
+    if (!layer.ignored)
+      weights += static_cast<double>(layer.rows) * static_cast<double>(layer.cols);
+  // The codes of the best trial beside those of the present one.
+  plan.expected_disk_bytes += weights;
+  // A model in memory: codes (two bytes while they are packed), embeddings in fp32, two chunks of
+  // logits.
+  constexpr double kLogits = 2 * 64e6;
+  const ModelConfig& config = source.config();
+  const double embeddings =
+      4 * static_cast<double>(config.vocabulary_size) * static_cast<double>(config.hidden_size);
+  plan.expected_peak_bytes =
+      std::max(plan.expected_peak_bytes,
+               2 * weights + embeddings * (config.tied_embeddings ? 1 : 2) + kLogits);
 }
 
 }  // namespace
