@@ -100,7 +100,7 @@ struct Product {
   // Panels [first, first + some) over summands [p, p + deep), each with its passes in a row.
   void pack_right(std::size_t first, std::size_t some, std::size_t p,
                   std::size_t deep) const noexcept {
-    parallel_for(some, 4, [&](std::size_t i) {
+    parallel_for(some, 1, [&](std::size_t i) {
       const Panel wanted = panel(first + i);
       const Operand<T>& b = wanted.part->b;
       for_passes(p, deep, [&](std::size_t q, std::size_t summands) noexcept {
@@ -183,6 +183,46 @@ void gemm(const GemmTable<T>& table, std::size_t m, std::size_t k, Operand<T> a,
   }
 }
 
+// Blocks of a lower triangle, `high` rows of twice as many columns: first all that lie below the
+// diagonal, then those on it, the larger half of these before the smaller one. So the last blocks
+// are the smallest, and no thread waits long for another.
+struct SyrkBlocks {
+  std::size_t size, high;
+
+  // High blocks, for a panel is read once for every block that needs it; but an even number of rows
+  // of them, and a few blocks for every thread. No sum depends on the cut.
+  SyrkBlocks(std::size_t k, std::size_t panel, std::size_t threads) noexcept : size(k), high(0) {
+    std::size_t parts = 2 * ceil_div(k, 8 * panel);
+    while (parts * (parts + 2) < 12 * threads) parts += 2;
+    high = ceil_div(ceil_div(k, parts), panel) * panel;
+  }
+
+  std::size_t rows() const noexcept { return ceil_div(size, high); }
+  // Row r has r / 2 blocks below the diagonal.
+  std::size_t below() const noexcept { return (rows() / 2) * ((rows() - 1) / 2); }
+  std::size_t count() const noexcept { return below() + rows(); }
+
+  struct Block {
+    std::size_t row, rows, col, cols;
+  };
+  Block at(std::size_t i) const noexcept {
+    if (i >= below()) {
+      const std::size_t odd = rows() / 2, next = i - below();
+      const std::size_t r = next < odd ? 2 * next + 1 : 2 * (next - odd);
+      return block(r, r / 2);
+    }
+    std::size_t r = rows() - 1;
+    for (; i >= r / 2; --r) i -= r / 2;
+    return block(r, i);
+  }
+
+ private:
+  Block block(std::size_t r, std::size_t c) const noexcept {
+    const std::size_t row = r * high, rows = smaller(high, size - row), col = c * 2 * high;
+    return {row, rows, col, smaller(2 * high, row + rows - col)};
+  }
+};
+
 // Up to this many tokens the dot products along the rows of W beat packing W.
 constexpr std::size_t kFewTokens = 16;
 
@@ -244,8 +284,7 @@ void syrk_f64_f32(std::size_t tokens, std::size_t k, const float* x, std::size_t
   const std::size_t group = kSyrkTokens * (fit == 0 ? 1 : fit);  // tokens packed at a time
   auto* packed = static_cast<float*>(
       scratch(Scratch::right, smaller(group, tokens) * panels * nr * sizeof(float)));
-  const std::size_t high = 2 * nr, wide = 4 * nr, down = ceil_div(k, high),
-                    across = ceil_div(k, wide);
+  const SyrkBlocks blocks(k, nr, static_cast<std::size_t>(thread_count()));
   for (std::size_t t = 0; t < tokens; t += group) {
     const std::size_t count = smaller(group, tokens - t);
     const std::size_t chunks = ceil_div(count, kSyrkTokens);
@@ -256,12 +295,11 @@ void syrk_f64_f32(std::size_t tokens, std::size_t k, const float* x, std::size_t
                            smaller(nr, k - j), depth, packed + first * panels * nr + j * depth);
     });
     // A block of H stays in cache while all packed chunks are added to it.
-    parallel_for(down * across, 1, [&](std::size_t item) {
-      const std::size_t row = (down - 1 - item / across) * high, col = item % across * wide;
-      if (col > row) return;
+    parallel_for(blocks.count(), 1, [&](std::size_t i) {
+      const auto [row, rows, col, cols] = blocks.at(i);
       for (std::size_t first = 0; first < count; first += kSyrkTokens)
-        table.syrk_block(row, smaller(high, k - row), col, smaller(wide, row + high - col),
-                         smaller(kSyrkTokens, count - first), packed + first * panels * nr, h, ldh);
+        table.syrk_block(row, rows, col, cols, smaller(kSyrkTokens, count - first),
+                         packed + first * panels * nr, h, ldh);
     });
   }
 }

@@ -13,11 +13,12 @@ inline void add_widened(const float* from, double* to, std::size_t count) noexce
 // Adds a tile of X^T X to h, whose first row takes `wide` columns at most and `below`, each further
 // row one more.
 template <std::size_t kVecs>
-void syrk_tile(std::size_t depth, const float* left, const float* right, std::size_t rows,
-               std::size_t below, std::size_t wide, double* h, std::size_t ldh) noexcept {
+void syrk_tile(std::size_t depth, const float* left, const float* right, const float* ahead,
+               std::size_t rows, std::size_t below, std::size_t wide, double* h,
+               std::size_t ldh) noexcept {
   using Tiles = GemmTiles<F32>;
   F32 sum[Tiles::kRows][kVecs];
-  multiply_tile<F32, Tiles::kRows, kVecs>(depth, left, Tiles::kCols, right, Tiles::kCols, right, h,
+  multiply_tile<F32, Tiles::kRows, kVecs>(depth, left, Tiles::kCols, right, Tiles::kCols, ahead, h,
                                           ldh, sum);
   alignas(64) float tile[Tiles::kRows][kVecs * F32::kLanes];
   LIBQUANT_UNROLL
@@ -30,8 +31,8 @@ void syrk_tile(std::size_t depth, const float* left, const float* right, std::si
 }
 
 struct SyrkTiles {
-  using Tile = void (*)(std::size_t, const float*, const float*, std::size_t, std::size_t,
-                        std::size_t, double*, std::size_t) noexcept;
+  using Tile = void (*)(std::size_t, const float*, const float*, const float*, std::size_t,
+                        std::size_t, std::size_t, double*, std::size_t) noexcept;
   Tile at[F32::kTileVecs];  // by vectors - 1
 
   template <std::size_t j>
@@ -48,15 +49,17 @@ inline void syrk_block(std::size_t row, std::size_t rows, std::size_t col, std::
                        std::size_t ldh) noexcept {
   using Tiles = GemmTiles<F32>;
   for (std::size_t j = col; j < col + cols; j += Tiles::kCols) {
-    for (std::size_t i = j > row ? j : row; i < row + rows; i += Tiles::kRows) {
+    const float* ahead = packed + (j + Tiles::kCols < col + cols ? j + Tiles::kCols : col) * depth;
+    const std::size_t share = Tiles::kCols * depth * Tiles::kRows / rows;
+    for (std::size_t i = j > row ? j : row; i < row + rows; i += Tiles::kRows, ahead += share) {
       const std::size_t high = row + rows - i < Tiles::kRows ? row + rows - i : Tiles::kRows;
       std::size_t wide = i + high - j < Tiles::kCols ? i + high - j : Tiles::kCols;
       if (wide > col + cols - j) wide = col + cols - j;
       // A right panel is also the left panels of its columns, tile_cols apart per summand; it ends
       // in zeros where H ends.
       const float* left = packed + i / Tiles::kCols * Tiles::kCols * depth + i % Tiles::kCols;
-      kSyrkTiles.at[(wide - 1) / F32::kLanes](depth, left, packed + j * depth, high, i - j + 1,
-                                              wide, h + i * ldh + j, ldh);
+      kSyrkTiles.at[(wide - 1) / F32::kLanes](depth, left, packed + j * depth, ahead, high,
+                                              i - j + 1, wide, h + i * ldh + j, ldh);
     }
   }
 }
