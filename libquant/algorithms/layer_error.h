@@ -9,8 +9,10 @@
 
 namespace libquant {
 
-/// sum_r d_r S d_r^T over the rows of D[rows x size], in double; S from its lower triangle.
-double quadratic_form(std::span<const double> lower, std::size_t size, const double* d,
+/// sum_r d_r S d_r^T over the rows of D[rows x size]; S, positive semidefinite, from its lower
+/// triangle. D S in fp32, with S rounded to it, the rest in double: docs/numerics.md bounds the
+/// error.
+double quadratic_form(std::span<const double> lower, std::size_t size, const float* d,
                       std::size_t rows);
 
 /// tr((Q-W) S (Q-W)^T), or |Q-W|^2 without a metric. Q is what a reader of the file gets (fp32).
