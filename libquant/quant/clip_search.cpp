@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/grid_errors.h"
 #include "libquant/quant/affine_grid.h"
@@ -69,38 +70,46 @@ class Group {
   double norm_;
 };
 
+/// Arrays without initial values: there is room for many more than the few that are searched.
 class Candidates {
  public:
   Candidates(Range range, const Scheme& scheme, const ClipSearch& clip) noexcept {
+    std::array<double, kMaxCandidates> parts;
     for (int step = 0; step <= clip.steps; ++step)
-      add(spanning(range, 1 - step * clip.max_shrink / clip.steps, scheme));
-    if (scheme.zero == ZeroKind::symmetric && range.high >= -range.low)
-      add(symmetric_parameters(range.high / (scheme.symmetric_zero() - 1), scheme));
+      parts[count_++] = 1 - step * clip.max_shrink / clip.steps;
+    spanning(range, {parts.data(), count_}, scheme, {scale_.data(), zero_.data(), minimum_.data()});
+    if (scheme.zero == ZeroKind::symmetric && range.high >= -range.low) {
+      scale_[count_] = stored_scale(range.high / (scheme.symmetric_zero() - 1), scheme.scale_type);
+      zero_[count_] = zero_[0];
+      minimum_[count_++] = 0;
+    }
   }
 
-  const GroupParameters& best_for(const Group& group, double& least) noexcept {
+  GroupParameters best_for(const Group& group, double& least) const noexcept {
     std::array<double, kMaxCandidates> errors;
     if (group.norm() == 2) {
       squared_errors(group, errors.data());
     } else {
-      for (std::size_t k = 0; k < count_; ++k) errors[k] = group.error(parameters_[k]);
+      for (std::size_t k = 0; k < count_; ++k) errors[k] = group.error(at(k));
     }
     const auto end = errors.begin() + static_cast<std::ptrdiff_t>(count_);
     const auto best = std::min_element(errors.begin(), end);
     least = *best;
-    return parameters_[static_cast<std::size_t>(best - errors.begin())];
+    return at(static_cast<std::size_t>(best - errors.begin()));
   }
 
  private:
-  void add(const GroupParameters& more) noexcept { parameters_[count_++] = more; }
+  GroupParameters at(std::size_t k) const noexcept {
+    return {.scale = scale_[k], .zero = zero_[k], .minimum = minimum_[k]};
+  }
 
   void squared_errors(const Group& group, double* errors) const noexcept {
     std::array<double, kMaxCandidates> scale, inverse, offset;
+    const bool minimum = group.scheme().zero == ZeroKind::minimum;
     for (std::size_t k = 0; k < count_; ++k) {
-      const AffineGrid grid(parameters_[k], group.scheme());
-      scale[k] = grid.scale;
-      inverse[k] = grid.inverse;
-      offset[k] = grid.offset;
+      scale[k] = scale_[k];
+      inverse[k] = 1 / scale[k];
+      offset[k] = minimum ? double{minimum_[k]} : -scale[k] * zero_[k];
     }
     kernels::grid_errors_f64(group.values().size(), group.values().data(),
                              group.weights().empty() ? nullptr : group.weights().data(),
@@ -109,8 +118,10 @@ class Candidates {
                              errors);
   }
 
-  std::array<GroupParameters, kMaxCandidates> parameters_;
   std::size_t count_ = 0;
+  std::array<float, kMaxCandidates> scale_;
+  std::array<std::uint8_t, kMaxCandidates> zero_;
+  std::array<float, kMaxCandidates> minimum_;
 };
 
 }  // namespace
@@ -118,7 +129,7 @@ class Candidates {
 GroupParameters search_clip(std::span<const double> values, std::span<const double> weights,
                             Range range, const Scheme& scheme, const ClipSearch& clip) noexcept {
   const Group group(values, weights, scheme, clip.norm);
-  Candidates candidates(range, scheme, clip);
+  const Candidates candidates(range, scheme, clip);
   double least = 0;
   GroupParameters best = candidates.best_for(group, least);
   kernels::GridSums sums = group.sums(best);

@@ -1,6 +1,8 @@
 #include "libquant/quant/grid.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 
 #include "libquant/core/error.h"
 #include "libquant/quant/affine_grid.h"
@@ -8,6 +10,26 @@
 #include "libquant/quant/group_parameters.h"
 
 namespace libquant {
+namespace {
+
+/// Several ends at a time: a single one would be waited for by every comparison.
+Range range_of(std::span<const double> values) noexcept {
+  constexpr std::size_t kLanes = 8;
+  std::array<double, kLanes> low, high;
+  low.fill(values[0]);
+  high.fill(values[0]);
+  const auto take = [&](std::size_t lane, double value) {
+    low[lane] = value < low[lane] ? value : low[lane];
+    high[lane] = value > high[lane] ? value : high[lane];
+  };
+  std::size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane) take(lane, values[i + lane]);
+  for (; i < values.size(); ++i) take(0, values[i]);
+  return {*std::ranges::min_element(low), *std::ranges::max_element(high)};
+}
+
+}  // namespace
 
 void check_clip(const ClipSearch& clip) {
   require(clip.steps >= 0 && clip.steps <= kMaxClipSteps, "clip search: {} steps, expected 0 to {}",
@@ -19,8 +41,7 @@ void check_clip(const ClipSearch& clip) {
 
 GroupParameters fit_group(std::span<const double> values, std::span<const double> weights,
                           const Scheme& scheme, const ClipSearch& clip) noexcept {
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  const Range range{*low, *high};
+  const Range range = range_of(values);
   if (range.low == range.high) return for_constant(range.low, scheme);
   if (clip.steps == 0) return spanning(range, 1, scheme);
   return search_clip(values, weights, range, scheme, clip);

@@ -9,20 +9,56 @@
 namespace libquant {
 namespace {
 
-GroupParameters asymmetric_parameters(Range range, const Scheme& scheme) noexcept {
-  const double low = std::min(range.low, 0.0);
-  const double high = std::max(range.high, 0.0);
-  double scale = (high - low) / scheme.max_code();
-  const double free_zero = round_even(-low / scale);
-  const double zero = std::clamp<double>(free_zero, scheme.zero_min, scheme.max_code());
-  if (zero > free_zero) scale = std::max(scale, high / (scheme.max_code() - zero));
-  return {.scale = stored_scale(scale, scheme.scale_type), .zero = static_cast<std::uint8_t>(zero)};
+void store(ScaleType type, std::span<float> values) noexcept {
+  const float limit = largest_finite(type);
+  round_to(type, values);
+  for (float& value : values) value = std::clamp(value, -limit, limit);
 }
 
-GroupParameters minimum_parameters(Range range, const Scheme& scheme) noexcept {
-  const float minimum = stored(range.low, scheme.scale_type);
-  const double scale = (range.high - minimum) / scheme.max_code();
-  return {.scale = stored_scale(scale, scheme.scale_type), .minimum = minimum};
+void store_scales(ScaleType type, std::span<float> scales) noexcept {
+  const float least = smallest_positive(type);
+  store(type, scales);
+  for (float& scale : scales) scale = std::max(scale, least);
+}
+
+void span_symmetric(Range range, std::span<const double> parts, const Scheme& scheme,
+                    ParameterArrays into) noexcept {
+  const double reach = std::max(-range.low, range.high), steps = scheme.max_code();
+  const auto zero = static_cast<std::uint8_t>(scheme.symmetric_zero());
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    into.scale[k] = static_cast<float>(2 * parts[k] * reach / steps);
+    into.zero[k] = zero;
+    into.minimum[k] = 0;
+  }
+}
+
+void span_asymmetric(Range range, std::span<const double> parts, const Scheme& scheme,
+                     ParameterArrays into) noexcept {
+  const double most = scheme.max_code(), least = scheme.zero_min;
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    const double low = std::min(parts[k] * range.low, 0.0);
+    const double high = std::max(parts[k] * range.high, 0.0);
+    double scale = (high - low) / most;
+    const double free_zero = round_even(-low / scale);
+    const double zero = std::clamp(free_zero, least, most);
+    if (zero > free_zero) scale = std::max(scale, high / (most - zero));
+    into.scale[k] = static_cast<float>(scale);
+    into.zero[k] = static_cast<std::uint8_t>(zero);
+    into.minimum[k] = 0;
+  }
+}
+
+void span_minimum(Range range, std::span<const double> parts, const Scheme& scheme,
+                  ParameterArrays into) noexcept {
+  const double steps = scheme.max_code();
+  const auto cut = [&](std::size_t k) { return (1 - parts[k]) * (range.high - range.low) / 2; };
+  for (std::size_t k = 0; k < parts.size(); ++k)
+    into.minimum[k] = static_cast<float>(range.low + cut(k));
+  store(scheme.scale_type, {into.minimum, parts.size()});
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    into.scale[k] = static_cast<float>((range.high - cut(k) - into.minimum[k]) / steps);
+    into.zero[k] = 0;
+  }
 }
 
 /// The finest scale that makes `value` exact with an integer zero, else the finest that reaches it.
@@ -56,41 +92,37 @@ GroupParameters constant_with_minimum(double value, const Scheme& scheme) noexce
 }  // namespace
 
 float stored(double value, ScaleType type) noexcept {
-  const float limit = largest_finite(type);
-  return std::clamp(round_to(type, static_cast<float>(value)), -limit, limit);
+  auto rounded = static_cast<float>(value);
+  store(type, {&rounded, 1});
+  return rounded;
 }
 
 float stored_scale(double value, ScaleType type) noexcept {
-  return std::max(stored(value, type), smallest_positive(type));
+  auto rounded = static_cast<float>(value);
+  store_scales(type, {&rounded, 1});
+  return rounded;
 }
 
-GroupParameters symmetric_parameters(double scale, const Scheme& scheme) noexcept {
-  return {.scale = stored_scale(scale, scheme.scale_type),
-          .zero = static_cast<std::uint8_t>(scheme.symmetric_zero())};
+void spanning(Range range, std::span<const double> parts, const Scheme& scheme,
+              ParameterArrays into) noexcept {
+  if (scheme.zero == ZeroKind::symmetric) span_symmetric(range, parts, scheme, into);
+  if (scheme.zero == ZeroKind::asymmetric) span_asymmetric(range, parts, scheme, into);
+  if (scheme.zero == ZeroKind::minimum) span_minimum(range, parts, scheme, into);
+  store_scales(scheme.scale_type, {into.scale, parts.size()});
 }
 
 GroupParameters spanning(Range range, double part, const Scheme& scheme) noexcept {
-  switch (scheme.zero) {
-    case ZeroKind::symmetric:
-      return symmetric_parameters(2 * part * std::max(-range.low, range.high) / scheme.max_code(),
-                                  scheme);
-    case ZeroKind::asymmetric:
-      return asymmetric_parameters({part * range.low, part * range.high}, scheme);
-    case ZeroKind::minimum: {
-      const double cut = (1 - part) * (range.high - range.low) / 2;
-      return minimum_parameters({range.low + cut, range.high - cut}, scheme);
-    }
-  }
-  return {};
+  GroupParameters found;
+  spanning(range, {&part, 1}, scheme, {&found.scale, &found.zero, &found.minimum});
+  return found;
 }
 
 GroupParameters for_constant(double value, const Scheme& scheme) noexcept {
   if (value != 0)
     return scheme.zero == ZeroKind::minimum ? constant_with_minimum(value, scheme)
                                             : constant_with_zero(value, scheme);
-  GroupParameters found = symmetric_parameters(1, scheme);
-  if (scheme.zero != ZeroKind::symmetric) found.zero = static_cast<std::uint8_t>(scheme.zero_min);
-  return found;
+  const int zero = scheme.zero == ZeroKind::symmetric ? scheme.symmetric_zero() : scheme.zero_min;
+  return {.scale = 1, .zero = static_cast<std::uint8_t>(zero)};
 }
 
 }  // namespace libquant

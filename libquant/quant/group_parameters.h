@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <span>
+
 #include "libquant/quant/grid.h"
 #include "libquant/quant/scheme.h"
 
@@ -14,11 +17,18 @@ struct Range {
 float stored(double value, ScaleType type) noexcept;
 float stored_scale(double value, ScaleType type) noexcept;
 
-/// Symmetric parameters with this scale.
-GroupParameters symmetric_parameters(double scale, const Scheme& scheme) noexcept;
+/// Parameters of several grids, one array per field: see GroupParameters.
+struct ParameterArrays {
+  float* scale;
+  std::uint8_t* zero;
+  float* minimum;
+};
 
-/// Parameters that span the range shrunk to `part` of itself: towards zero, or for the minimum kind
-/// towards its middle.
+/// Parameters that span the range shrunk to each of `parts` of itself: towards zero, or for the
+/// minimum kind towards its middle. All fields are written.
+void spanning(Range range, std::span<const double> parts, const Scheme& scheme,
+              ParameterArrays into) noexcept;
+/// For one part.
 GroupParameters spanning(Range range, double part, const Scheme& scheme) noexcept;
 
 /// Parameters for a group whose values all equal `value`.

@@ -1,7 +1,9 @@
 #include "libquant/quant/scheme.h"
 
+#include <bit>
+#include <cstdint>
+
 #include "libquant/core/error.h"
-#include "libquant/core/half.h"
 
 namespace libquant {
 namespace {
@@ -10,6 +12,29 @@ bool bits_supported(int bits) noexcept { return (bits >= 2 && bits <= 6) || bits
 
 bool group_supported(std::size_t group) noexcept {
   return group == 0 || group == 32 || group == 64 || group == 128;
+}
+
+/// f16_to_f32(f32_to_f16(value)) without branches, so that loops of it vectorise.
+float nearest_f16(float value) noexcept {
+  constexpr std::uint32_t kInfinity = 0x7f800000u, kQuietNan = 0x7fc00000u;
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = bits & 0x80000000u, magnitude = bits & 0x7fffffffu;
+  // Ten bits of the mantissa stay, or what is a multiple of 2^-24: the step of floats in [0.5, 1).
+  std::uint32_t rounded = (magnitude + 0xfffu + ((magnitude >> 13) & 1u)) & ~0x1fffu;
+  const float small = (std::bit_cast<float>(magnitude) + 0.5f) - 0.5f;
+  rounded = magnitude < 0x38800000u ? std::bit_cast<std::uint32_t>(small) : rounded;
+  rounded = rounded >= 0x47800000u ? kInfinity : rounded;
+  rounded = magnitude > kInfinity ? kQuietNan : rounded;
+  return std::bit_cast<float>(sign | rounded);
+}
+
+/// bf16_to_f32(f32_to_bf16(value)) in the same way.
+float nearest_bf16(float value) noexcept {
+  constexpr std::uint32_t kKept = 0xffff0000u;
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) & kKept;
+  const std::uint32_t quiet = (bits | 0x400000u) & kKept;
+  return std::bit_cast<float>((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
 }
 
 }  // namespace
@@ -72,15 +97,15 @@ void check_scheme(const Scheme& scheme, std::size_t cols, std::string_view tenso
 }
 
 float round_to(ScaleType type, float value) noexcept {
-  switch (type) {
-    case ScaleType::f32:
-      return value;
-    case ScaleType::f16:
-      return f16_to_f32(f32_to_f16(value));
-    case ScaleType::bf16:
-      return bf16_to_f32(f32_to_bf16(value));
-  }
+  round_to(type, std::span(&value, 1));
   return value;
+}
+
+void round_to(ScaleType type, std::span<float> values) noexcept {
+  if (type == ScaleType::f16)
+    for (float& value : values) value = nearest_f16(value);
+  if (type == ScaleType::bf16)
+    for (float& value : values) value = nearest_bf16(value);
 }
 
 float largest_finite(ScaleType type) noexcept {
@@ -109,7 +134,8 @@ float smallest_positive(ScaleType type) noexcept {
 
 double largest_weight(const Scheme& scheme) noexcept {
   const double scale = largest_finite(scheme.scale_type);
-  return scheme.zero == ZeroKind::minimum ? scale : scale * (scheme.max_code() / 2);
+  const int steps = scheme.max_code() / 2;
+  return scheme.zero == ZeroKind::minimum ? scale : scale * steps;
 }
 
 }  // namespace libquant

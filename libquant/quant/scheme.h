@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -49,6 +50,8 @@ void check_scheme(const Scheme& scheme, std::size_t cols, std::string_view tenso
 
 /// `value` rounded to the type and back. Used wherever a scale or minimum is chosen.
 float round_to(ScaleType type, float value) noexcept;
+/// The same for each of them, in place and several at a time.
+void round_to(ScaleType type, std::span<float> values) noexcept;
 /// Ends of a type's positive range, subnormals included.
 float largest_finite(ScaleType type) noexcept;
 float smallest_positive(ScaleType type) noexcept;

@@ -1,9 +1,14 @@
 #include "libquant/quant/scheme.h"
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <string>
+#include <vector>
 
 #include "libquant/core/error.h"
+#include "libquant/core/half.h"
 #include "tests/support/catch.h"
 #include "tests/support/schemes.h"
 
@@ -65,4 +70,36 @@ TEST_CASE("the ends of the stored types are the last values that survive roundin
     if (type != ScaleType::f32)
       CHECK(std::isinf(round_to(type, std::nextafter(most, INFINITY) * (1 + 0x1p-8f))));
   }
+}
+
+TEST_CASE("rounding to 16 bits gives what conversion there and back gives", "[quant]") {
+  const auto type = GENERATE(ScaleType::f16, ScaleType::bf16);
+  CAPTURE(to_string(type));
+  const bool half = type == ScaleType::f16;
+  const auto widen = half ? f16_to_f32 : bf16_to_f32;
+  const auto there_and_back = [&](float value) {
+    return widen(half ? f32_to_f16(value) : f32_to_bf16(value));
+  };
+  // Every finite value with its neighbours in fp32, and the middles between it and the next one.
+  std::vector<float> values{std::numeric_limits<float>::infinity(),
+                            std::numeric_limits<float>::quiet_NaN(),
+                            std::numeric_limits<float>::max(), 0x1p-149f};
+  const auto at_bits = [&](std::uint32_t bits) { return widen(static_cast<std::uint16_t>(bits)); };
+  for (std::uint32_t bits = 0; bits < (half ? 0x7c00u : 0x7f80u); ++bits) {
+    const float value = at_bits(bits), next = at_bits(bits + 1);
+    for (const float at : {value, value + (next - value) / 2})
+      for (const float near : {std::nextafter(at, -1.0f), at, std::nextafter(at, 3e38f)})
+        values.push_back(near);
+  }
+  std::size_t wrong = 0;
+  for (const float sign : {1.0f, -1.0f}) {
+    std::vector<float> rounded(values);
+    for (float& value : rounded) value *= sign;
+    round_to(type, rounded);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const float want = there_and_back(sign * values[i]);
+      if (std::bit_cast<std::uint32_t>(rounded[i]) != std::bit_cast<std::uint32_t>(want)) ++wrong;
+    }
+  }
+  CHECK(wrong == 0);
 }
