@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::size_t kCore = 32;    // largest block done by plain loops
 constexpr std::size_t kPanel = 256;  // rows of workspace
+// Of a triangle that is multiplied at a time: what lies beyond its diagonal is left out in whole
+// blocks only.
+constexpr std::size_t kStep = 96;
 
 /// A square block inside a row-major matrix.
 struct Block {
@@ -85,31 +88,44 @@ class InverseCholesky {
     const Block x22 = a.at(top, top);
     if (!run(x11, top)) return false;
     // L21 = A21 X11^T is kept negated: what follows only needs -L21 once on each side.
-    multiply_right(a21, rest, top, x11.transposed(), true);
+    multiply_transposed(a21, rest, top, x11);
     subtract_square(x22, a21, rest, top);
     if (!run(x22, rest)) return false;
-    multiply_right(a21, rest, top, x11.operand(), false);
+    multiply_right(a21, rest, top, x11);
     multiply_left(x22, a21, rest, top);
     return true;
   }
 
  private:
-  /// B[rows x n] := (negated ? -1 : 1) * B X for triangular X, a panel of rows at a time.
-  void multiply_right(Block b, std::size_t rows, std::size_t n, kernels::Operand<double> x,
-                      bool negated) noexcept {
-    const Block panel{work_.data(), n};
-    for (std::size_t i = 0; i < rows; i += kPanel) {
-      const std::size_t count = std::min(kPanel, rows - i);
-      (negated ? negate_into : copy_into)(b.at(i, 0), count, n, panel);
-      kernels::gemm_f64(count, n, n, panel.operand(), x, false, &b(i, 0), b.stride);
-    }
+  /// B[rows x n] := -B X^T for lower triangular X, a panel of rows at a time.
+  void multiply_transposed(Block b, std::size_t rows, std::size_t n, Block x) noexcept {
+    for_panels(rows, n, [&](std::size_t row, std::size_t count, Block panel) {
+      negate_into(b.at(row, 0), count, n, panel);
+      for (std::size_t j = 0; j < n; j += kStep) {
+        const std::size_t wide = std::min(kStep, n - j);
+        kernels::gemm_f64(count, wide, j + wide, panel.operand(), x.at(j, 0).transposed(), false,
+                          &b(row, j), b.stride);
+      }
+    });
+  }
+
+  /// B[rows x n] := B X for lower triangular X, a panel of rows at a time.
+  void multiply_right(Block b, std::size_t rows, std::size_t n, Block x) noexcept {
+    for_panels(rows, n, [&](std::size_t row, std::size_t count, Block panel) {
+      copy_into(b.at(row, 0), count, n, panel);
+      for (std::size_t j = 0; j < n; j += kStep)
+        kernels::gemm_f64(count, std::min(kStep, n - j), n - j, panel.at(0, j).operand(),
+                          x.at(j, j).operand(), false, &b(row, j), b.stride);
+    });
   }
 
   /// B[n x cols] := X B for lower triangular X, panels of rows from the bottom.
   void multiply_left(Block x, Block b, std::size_t n, std::size_t cols) noexcept {
+    constexpr std::size_t kRows = 2 * kStep;  // B is packed once for each
+    static_assert(kRows <= kPanel);
     const Block panel{work_.data(), cols};
     for (std::size_t end = n; end > 0;) {
-      const std::size_t begin = (end - 1) / kPanel * kPanel;
+      const std::size_t begin = (end - 1) / kRows * kRows;
       kernels::gemm_f64(end - begin, cols, end, x.at(begin, 0).operand(), b.operand(), false,
                         panel.data, panel.stride);
       copy_into(panel, end - begin, cols, b.at(begin, 0));
@@ -120,14 +136,21 @@ class InverseCholesky {
   /// Lower triangle of C[n x n] -= B B^T, a panel of columns at a time.
   void subtract_square(Block c, Block b, std::size_t n, std::size_t k) noexcept {
     const Block panel{work_.data(), k};
-    for (std::size_t j = 0; j < n; j += kPanel) {
-      const std::size_t count = std::min(kPanel, n - j);
+    for (std::size_t j = 0; j < n; j += kStep) {
+      const std::size_t count = std::min(kStep, n - j);
       negate_into(b.at(j, 0), count, k, panel);
       kernels::gemm_f64(n - j, count, k, b.at(j, 0).operand(), panel.transposed(), true, &c(j, j),
                         c.stride);
       for (std::size_t i = j; i < j + count; ++i)
         std::fill(&c(i, i) + 1, &c(i, 0) + j + count, 0.0);
     }
+  }
+
+  /// body(first row, rows, workspace for as many rows of n columns) over panels of the rows.
+  template <typename Body>
+  void for_panels(std::size_t rows, std::size_t n, Body&& body) noexcept {
+    for (std::size_t row = 0; row < rows; row += kPanel)
+      body(row, std::min(kPanel, rows - row), Block{work_.data(), n});
   }
 
   std::vector<double> work_;
