@@ -1,9 +1,10 @@
 #include "libquant/checkpoint/output_tensor.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "libquant/core/error.h"
 #include "libquant/core/half.h"
@@ -20,15 +21,18 @@ std::size_t chunk_rows(std::size_t cols, std::size_t head_dim) {
   return head_dim == 0 ? rows : std::max<std::size_t>(1, rows / head_dim) * head_dim;
 }
 
-template <typename Narrow, typename Widen>
-void store_16(std::span<const float> values, std::span<std::byte> stored, Narrow narrow,
-              Widen widen, DType type, std::string_view tensor) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::uint16_t bits = narrow(values[i]);
-    require<Error>(std::isfinite(widen(bits)), "writing {}: {} does not fit {}", tensor, values[i],
-                   to_string(type));
-    std::memcpy(stored.data() + i * sizeof bits, &bits, sizeof bits);
-  }
+void store_16(std::span<const float> values, std::span<std::byte> stored, DType type,
+              std::string_view tensor) {
+  const bool half = type == DType::f16;
+  const std::uint16_t infinity = half ? 0x7c00u : 0x7f80u;
+  std::vector<std::uint16_t> bits(values.size());
+  half ? f32s_to_f16(values, bits.data()) : f32s_to_bf16(values, bits.data());
+  const auto bad = std::ranges::find_if(
+      bits, [&](std::uint16_t value) { return (value & infinity) == infinity; });
+  if (bad != bits.end())
+    fail<Error>("writing {}: {} does not fit {}", tensor,
+                values[static_cast<std::size_t>(bad - bits.begin())], to_string(type));
+  std::memcpy(stored.data(), bits.data(), stored.size());
 }
 
 }  // namespace
@@ -50,10 +54,8 @@ void store_row(std::span<const float> values, DType type, std::span<std::byte> s
       std::memcpy(stored.data(), values.data(), values.size_bytes());
       break;
     case DType::f16:
-      store_16(values, stored, f32_to_f16, f16_to_f32, type, tensor);
-      break;
     case DType::bf16:
-      store_16(values, stored, f32_to_bf16, bf16_to_f32, type, tensor);
+      store_16(values, stored, type, tensor);
       break;
     case DType::q8_0:
       quantize_q8_0(values, stored);

@@ -1,7 +1,6 @@
 #include "libquant/checkpoint/stored_checkpoint.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 
 #include "libquant/checkpoint/hf_config.h"
@@ -31,14 +30,8 @@ void hash_text(Hasher& hasher, std::string_view text) {
 }  // namespace
 
 void check_finite(ConstMatrixView values, std::string_view tensor, std::size_t row_begin) {
-  for (std::size_t r = 0; r < values.rows; ++r) {
-    // On bits, so that the loop vectorises: an exponent of all ones is NaN or infinity.
-    std::uint32_t bad = 0;
-    for (const float value : values.row(r))
-      bad |= (std::bit_cast<std::uint32_t>(value) & 0x7f800000u) == 0x7f800000u;
-    require<FormatError>(bad == 0, "reading {}: row {} holds NaN or infinity", tensor,
-                         row_begin + r);
-  }
+  if (const auto odd = first_not_finite(values))
+    fail<FormatError>("reading {}: row {} holds NaN or infinity", tensor, row_begin + odd->row);
 }
 
 void CodesReader::load_rows(std::size_t row_begin, MatrixView out) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 
 namespace libquant {
@@ -66,5 +67,11 @@ class Matrix {
   std::size_t rows_ = 0;
   std::size_t cols_ = 0;
 };
+
+/// Row and column of the first element that is NaN or infinite, if there is one.
+struct MatrixPlace {
+  std::size_t row, col;
+};
+std::optional<MatrixPlace> first_not_finite(ConstMatrixView x);
 
 }  // namespace libquant

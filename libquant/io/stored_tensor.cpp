@@ -61,8 +61,9 @@ RowDecoder row_decoder(const StoredTensor& tensor) {
       break;
   }
   const DTypeTraits& type = traits(tensor.dtype);
-  require<FormatError>(type.quantized, "tensor {}: cannot decode {} to fp32: expected a float type",
-                       printable(tensor.name), type.name);
+  if (!type.quantized)
+    fail<FormatError>("tensor {}: cannot decode {} to fp32: expected a float type",
+                      printable(tensor.name), type.name);
   return type.block_elements == 256 ? decode_blocks<256> : decode_blocks<32>;
 }
 
@@ -70,12 +71,15 @@ RowDecoder row_decoder(const StoredTensor& tensor) {
 std::size_t checked_row_bytes(const StoredTensor& tensor) {
   const DTypeTraits& type = traits(tensor.dtype);
   const std::size_t rows = tensor.rows(), cols = tensor.cols();
-  require(cols % type.block_elements == 0, "tensor {}: {} columns are no multiple of {}'s {}",
-          printable(tensor.name), cols, type.name, type.block_elements);
+  // Names are made printable only where they are printed: rows may come one at a time.
+  if (cols % type.block_elements != 0)
+    fail<InvalidArgument>("tensor {}: {} columns are no multiple of {}'s {}",
+                          printable(tensor.name), cols, type.name, type.block_elements);
   const std::size_t row_bytes = cols / type.block_elements * type.block_bytes;
-  require(tensor.bytes.size() == rows * row_bytes,
-          "tensor {}: expected {} bytes for {} x {} of {}, found {}", printable(tensor.name),
-          rows * row_bytes, rows, cols, type.name, tensor.bytes.size());
+  if (tensor.bytes.size() != rows * row_bytes)
+    fail<InvalidArgument>("tensor {}: expected {} bytes for {} x {} of {}, found {}",
+                          printable(tensor.name), rows * row_bytes, rows, cols, type.name,
+                          tensor.bytes.size());
   return row_bytes;
 }
 
@@ -93,10 +97,11 @@ std::size_t StoredTensor::cols() const noexcept { return shape.empty() ? 1 : sha
 
 void decode_rows(const StoredTensor& tensor, std::size_t row_begin, MatrixView out) {
   const std::size_t row_bytes = checked_row_bytes(tensor);
-  require(out.cols == tensor.cols() && row_begin <= tensor.rows() &&
-              out.rows <= tensor.rows() - row_begin && out.stride >= out.cols,
-          "tensor {}: cannot decode rows [{}, +{}) of {} columns: it is {} x {}",
-          printable(tensor.name), row_begin, out.rows, out.cols, tensor.rows(), tensor.cols());
+  if (out.cols != tensor.cols() || row_begin > tensor.rows() ||
+      out.rows > tensor.rows() - row_begin || out.stride < out.cols)
+    fail<InvalidArgument>("tensor {}: cannot decode rows [{}, +{}) of {} columns: it is {} x {}",
+                          printable(tensor.name), row_begin, out.rows, out.cols, tensor.rows(),
+                          tensor.cols());
   const RowDecoder decode = row_decoder(tensor);
   if (out.rows == 0 || out.cols == 0) return;
   const BlockDecoder block = block_decoder(tensor.dtype);

@@ -1,14 +1,10 @@
 #include "libquant/linalg/hessian.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstdint>
+#include <cmath>
 #include <limits>
-#include <numeric>
-#include <vector>
 
 #include "kernels/gemm.h"
-#include "kernels/threads.h"
 #include "libquant/core/error.h"
 
 namespace libquant {
@@ -17,17 +13,11 @@ namespace {
 constexpr std::size_t kChunk = 256;  // the chunk of kernels::syrk_f64_f32
 
 std::size_t count_not_finite(ConstMatrixView x) {
-  constexpr std::size_t kRows = 64;
-  std::vector<std::size_t> counts((x.rows + kRows - 1) / kRows);
-  kernels::parallel_for(counts.size(), 1, [&](std::size_t i) {
-    for (std::size_t r = i * kRows; r < std::min((i + 1) * kRows, x.rows); ++r) {
-      std::uint32_t bad = 0;
-      for (const float value : x.row(r))
-        bad += (std::bit_cast<std::uint32_t>(value) & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
-      counts[i] += bad;
-    }
-  });
-  return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
+  std::size_t count = 0;
+  for (std::size_t r = 0; r < x.rows; ++r)
+    count += static_cast<std::size_t>(
+        std::ranges::count_if(x.row(r), [](float value) { return !std::isfinite(value); }));
+  return count;
 }
 
 std::size_t square(std::size_t size) {
@@ -49,9 +39,9 @@ void Hessian::close_chunk() const noexcept {
 void Hessian::add(ConstMatrixView x) {
   require(x.cols == size_, "Hessian of {} inputs: {} activations per token were given", size_,
           x.cols);
-  const std::size_t bad = count_not_finite(x);
-  require<Error>(bad == 0, "Hessian of {} inputs: {} of {} activations are not finite", size_, bad,
-                 x.rows * x.cols);
+  if (first_not_finite(x))
+    fail<Error>("Hessian of {} inputs: {} of {} activations are not finite", size_,
+                count_not_finite(x), x.rows * x.cols);
   tokens_ += x.rows;
   while (x.rows > 0) {
     if (open_ == 0 && x.rows >= kChunk) {

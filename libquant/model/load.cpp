@@ -1,6 +1,5 @@
 #include "libquant/model/load.h"
 
-#include <cmath>
 #include <string>
 
 #include "libquant/core/error.h"
@@ -25,16 +24,9 @@ std::vector<float> load_bias(const WeightSource& source, std::string_view linear
 }
 
 void check_finite(std::string_view name, std::size_t first_row, ConstMatrixView values) {
-  for (std::size_t r = 0; r < values.rows; ++r) {
-    const std::span<const float> row = values.row(r);
-    // x - x is 0 for finite x and NaN otherwise: the sum needs no branch.
-    float odd = 0;
-    for (const float value : row) odd += value - value;
-    if (odd == 0) continue;
-    for (std::size_t c = 0; c < row.size(); ++c)
-      require<FormatError>(std::isfinite(row[c]), "{}: row {}, column {} is {}", name,
-                           first_row + r, c, row[c]);
-  }
+  if (const auto odd = first_not_finite(values))
+    fail<FormatError>("{}: row {}, column {} is {}", name, first_row + odd->row, odd->col,
+                      values.row(odd->row)[odd->col]);
 }
 
 Matrix load_matrix(const WeightSource& source, std::string_view name, std::size_t rows,

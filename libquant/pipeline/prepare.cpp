@@ -68,13 +68,13 @@ void check_finite(const Checkpoint& source, const std::string& name) {
   const auto info = source.info(name);
   const std::size_t step = std::clamp<std::size_t>(
       kChunkValues / std::max<std::size_t>(info.cols, 1), 1, std::max<std::size_t>(info.rows, 1));
-  Matrix rows(step, info.cols);
+  Matrix rows = Matrix::uninitialized(step, info.cols);
   for (std::size_t begin = 0; begin < info.rows; begin += step) {
     const auto part = rows.view().row_range(0, std::min(step, info.rows - begin));
     source.load_rows(name, begin, part);
-    for (std::size_t i = 0; i < part.rows * part.cols; ++i)
-      require(std::isfinite(part.data[i]), "{} holds {} in row {}, column {}", name, part.data[i],
-              begin + i / part.cols, i % part.cols);
+    if (const auto odd = first_not_finite(part))
+      fail<InvalidArgument>("{} holds {} in row {}, column {}", name, part.row(odd->row)[odd->col],
+                            begin + odd->row, odd->col);
   }
   source.release(name);
 }

@@ -1,5 +1,6 @@
 #include "libquant/quant/quantized_matrix.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -13,21 +14,31 @@ float dequantized(double scale, double offset, std::uint8_t code) noexcept {
   return static_cast<float>(scale * code + offset);
 }
 
+/// Everything is looked through several values at a time first; only what is wrong is looked for
+/// one by one.
 void check_codes(const QuantizedMatrix& matrix, std::string_view tensor) {
   const int max_code = matrix.scheme.max_code();
-  for (std::size_t i = 0; i < matrix.codes.size(); ++i)
-    require<FormatError>(
-        matrix.codes[i] <= max_code, "{}: code {} at row {}, column {} is above {} ({} bits)",
-        tensor, matrix.codes[i], i / matrix.cols, i % matrix.cols, max_code, matrix.scheme.bits);
+  std::uint8_t most = 0;
+  for (const std::uint8_t code : matrix.codes) most = std::max(most, code);
+  if (most <= max_code) return;
+  const auto bad = std::ranges::find_if(matrix.codes, [&](int code) { return code > max_code; });
+  const auto i = static_cast<std::size_t>(bad - matrix.codes.begin());
+  fail<FormatError>("{}: code {} at row {}, column {} is above {} ({} bits)", tensor, *bad,
+                    i / matrix.cols, i % matrix.cols, max_code, matrix.scheme.bits);
 }
 
 void check_floats(const std::vector<float>& values, const QuantizedMatrix& matrix,
                   std::string_view name, std::string_view tensor) {
   const ScaleType type = matrix.scheme.scale_type;
-  for (std::size_t i = 0; i < values.size(); ++i) {
+  std::vector<float> rounded(values);
+  round_to(type, rounded);
+  bool good = true;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    good &= rounded[i] == values[i] && rounded[i] - rounded[i] == 0;
+  for (std::size_t i = 0; i < values.size() && !good; ++i) {
     require<FormatError>(std::isfinite(values[i]), "{}: {} of row {}, group {} is not finite",
                          tensor, name, i / matrix.groups(), i % matrix.groups());
-    require<FormatError>(round_to(type, values[i]) == values[i],
+    require<FormatError>(rounded[i] == values[i],
                          "{}: {} {} of row {}, group {} is not a value of {}", tensor, name,
                          values[i], i / matrix.groups(), i % matrix.groups(), to_string(type));
   }
