@@ -3,42 +3,45 @@
 #include <cstdlib>
 #include <new>
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
+#include "kernels/huge_pages.h"
 
 namespace libquant::kernels {
 namespace {
 
-constexpr std::size_t kPage = std::size_t{2} << 20;
 constexpr std::size_t kLine = 64;
 
-struct Block {
-  void* data = nullptr;
-  std::size_t bytes = 0;
+class Block {
+ public:
+  Block() = default;
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+  ~Block() { release(); }
 
-  ~Block() { std::free(data); }
-
-  void grow(std::size_t wanted) {
-    std::free(data);
-    const std::size_t unit = wanted < kPage ? kLine : kPage;
-    bytes = (wanted + unit - 1) / unit * unit;
-    data = std::aligned_alloc(unit, bytes);
-    if (data == nullptr) throw std::bad_alloc();
-#ifdef __linux__
-    // Packed panels are read in long strides: huge pages save most of the TLB misses.
-    if (unit == kPage) static_cast<void>(madvise(data, bytes, MADV_HUGEPAGE));
-#endif
+  void* of_size(std::size_t wanted) {
+    if (wanted <= bytes_) return data_;
+    release();
+    bytes_ = (wanted + kLine - 1) / kLine * kLine;
+    data_ = mapped() ? map_pages(bytes_) : std::aligned_alloc(kLine, bytes_);
+    if (data_ == nullptr) throw std::bad_alloc();
+    return data_;
   }
+
+ private:
+  bool mapped() const noexcept { return bytes_ >= kHugePage; }
+  void release() noexcept {
+    if (data_ == nullptr) return;
+    mapped() ? unmap_pages(data_, bytes_) : std::free(data_);
+  }
+
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace
 
 void* scratch(Scratch slot, std::size_t bytes) noexcept {
   static thread_local Block blocks[3];
-  Block& block = blocks[static_cast<std::size_t>(slot)];
-  if (block.bytes < bytes) block.grow(bytes);
-  return block.data;
+  return blocks[static_cast<std::size_t>(slot)].of_size(bytes);
 }
 
 }  // namespace libquant::kernels

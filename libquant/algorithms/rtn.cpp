@@ -1,10 +1,10 @@
 #include "libquant/algorithms/rtn.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "kernels/threads.h"
 #include "libquant/algorithms/row_strips.h"
+#include "libquant/core/large_vector.h"
 #include "libquant/quant/affine_grid.h"
 
 namespace libquant {
@@ -30,7 +30,7 @@ void round_row(std::size_t row, std::span<const double> values, std::span<const 
 QuantizedMatrix round_to_nearest(ConstMatrixView weights, std::span<const double> importance,
                                  const Scheme& scheme, const ClipSearch& clip) {
   QuantizedMatrix made = make_quantized(scheme, weights.rows, weights.cols);
-  std::vector<double> strip(strip_rows(weights.rows, weights.cols) * weights.cols);
+  LargeVector<double> strip(strip_rows(weights.rows, weights.cols) * weights.cols);
   for_each_strip(weights.rows, weights.cols, [&](std::size_t begin, std::size_t rows) {
     kernels::parallel_for(rows, 4, [&](std::size_t r) {
       const std::span<double> values(strip.data() + r * weights.cols, weights.cols);

@@ -7,13 +7,16 @@
 
 namespace libquant {
 
-/// Memory for large arrays, aligned to 64 bytes. From 4 MB on it lies in huge pages where the
-/// system grants them: each small page that is touched for the first time costs as much as filling
-/// it. std::bad_alloc where there is none. Safe from any thread.
+/// Memory for large arrays, aligned to 64 bytes; from half a megabyte on, mapped by itself
+/// (kernels/huge_pages.h). std::bad_alloc where there is none. Safe from any thread.
 void* allocate_large(std::size_t bytes);
-/// Up to 64 MB of freed arrays are kept for the next ones of their sizes.
+/// Of those that were mapped, the last freed ones are kept for the next ones of their sizes: at
+/// most 64 MB, and only as long as they and the arrays in use together stay within the bound.
 void free_large(void* data, std::size_t bytes) noexcept;
-/// Gives those back to the system.
+/// Sets that bound for the process; there is none at first.
+void bound_large(std::size_t bytes) noexcept;
+constexpr std::size_t kNoBound = static_cast<std::size_t>(-1) / 2;
+/// Gives back what is kept now.
 void release_large() noexcept;
 
 /// Leaves elements uninitialised that are given no value: for what is written before it is read,

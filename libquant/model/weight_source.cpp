@@ -4,7 +4,7 @@ namespace libquant {
 
 Matrix WeightSource::load(std::string_view name) const {
   const Info shape = info(name);
-  Matrix values(shape.rows, shape.cols);
+  Matrix values = Matrix::uninitialized(shape.rows, shape.cols);
   load_rows(name, 0, values);
   return values;
 }

@@ -104,7 +104,7 @@ void BlockQuantizer::add(std::optional<Hessian>& hessian, ConstMatrixView x, con
 
 void BlockQuantizer::solve(Pass& pass, std::span<const LinearRole> roles,
                            std::optional<Hessian> hessian) {
-  return_free_memory();  // the buffers of the forward pass
+  trim_heap();
   const Timer timer(seconds_.solve);
   std::optional<Metric> metric;
   if (hessian) metric.emplace(*hessian);
@@ -132,9 +132,6 @@ void BlockQuantizer::solve(Pass& pass, std::span<const LinearRole> roles,
          std::move(result.matrix)});
     progress_.add(solve_work(planned, hessian.has_value()));
   }
-  metric.reset();
-  hessian.reset();
-  return_free_memory();
 }
 
 void BlockQuantizer::attention_stages(Pass& pass) {

@@ -37,17 +37,28 @@ double weights(std::span<const PlannedLayer> layers) {
   return sum;
 }
 
-// Beside the Hessian and its factor: strips of rows in double, and two sets of codes.
-double solver_bytes(std::span<const PlannedLayer> layers) {
-  constexpr double kPanels = 384;  // columns of the strips' workspace
-  double most = 0;
-  for (const auto& layer : layers) {
-    if (layer.ignored) continue;
-    const double strip = 8 * d(strip_rows(layer.rows, layer.cols)) * (d(layer.cols) + kPanels);
-    most = std::max(most, strip + 2 * d(layer.rows) * d(layer.cols));
-  }
-  return most;
+double code_bytes(const PlannedLayer& layer) {
+  if (layer.ignored) return 0;
+  const double groups = d(layer.rows) * d(layer.options.scheme.groups(layer.cols));
+  return d(layer.rows) * d(layer.cols) + 5 * groups;
 }
+
+double code_bytes(std::span<const PlannedLayer> layers) {
+  double sum = 0;
+  for (const auto& layer : layers) sum += code_bytes(layer);
+  return sum;
+}
+
+// Beside a layer's weights, the Hessian and its factor: the result and what it is compared with,
+// and strips of rows, of which one is in double at a time.
+double solver_bytes(const PlannedLayer& layer) {
+  if (layer.ignored) return 0;
+  const double padded = d(strip_rows(layer.rows, layer.cols)) + 56;
+  return 8 * padded * d(layer.cols + layer.options.block_columns) + 2 * code_bytes(layer);
+}
+
+// While its Hessian is factored.
+double factor_bytes(double size) { return 8 * 256 * size; }
 
 /// Activations of a chunk of tokens while the inputs of `role` are computed.
 double chunk_values(const ModelConfig& config, LinearRole role) {
@@ -58,23 +69,38 @@ double chunk_values(const ModelConfig& config, LinearRole role) {
   return 2 * hidden;
 }
 
-double peak_of_block(const ModelConfig& config, Block block, std::size_t tokens,
+/// Around the layers that share an input: while it is computed and its second moments are summed,
+/// and while the layers are solved. `written`: codes of the block before, which are being written
+/// until the hidden states change.
+double peak_of_block(const ModelConfig& config, Block block, double written, std::size_t tokens,
                      std::size_t window) {
   const double chunk = tokens == 0 ? 0 : 4 * d(chunk_tokens(tokens, window));
-  const double hidden = 4 * d(tokens) * d(config.hidden_size);
-  double live = 4 * weights(block), codes = 0, peak = live;
+  double live = 4 * weights(block), peak = live;
+  double held = 4 * d(tokens) * d(config.hidden_size) + written;
   for (const auto& roles : kSharedInputs) {
     const auto layers = sharing(block, roles);
+    const LinearRole first = layers.front().role;
+    if (first == LinearRole::gate) held -= written;
     const bool any = std::any_of(layers.begin(), layers.end(), wanted);
-    const double n = d(layers.front().cols);
-    const double hessian = any && tokens > 0 ? 8 * n * n : 0;
-    peak = std::max(
-        peak, live + codes + hidden + hessian + chunk * chunk_values(config, layers.front().role));
+    const double size = d(layers.front().cols), hessian = any && tokens > 0 ? 8 * size * size : 0;
+    peak = std::max(peak, live + held + hessian + chunk * chunk_values(config, first));
     // Layers before these have been used for the last time.
-    live = 4 * weights(std::span<const PlannedLayer>(block).subspan(
-                   static_cast<std::size_t>(layers.front().role)));
-    codes += any ? weights(layers) : 0;
-    if (any) peak = std::max(peak, live + codes + hidden + 2 * hessian + solver_bytes(layers));
+    live = 4 * weights(std::span(block).subspan(static_cast<std::size_t>(first)));
+    if (hessian > 0) peak = std::max(peak, live + held + 2 * hessian + factor_bytes(size));
+    for (const auto& layer : layers) {
+      peak = std::max(peak, live + held + 2 * hessian + solver_bytes(layer));
+      held += code_bytes(layer);
+    }
+  }
+  return peak;
+}
+
+double peak_of_blocks(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
+                      std::size_t window) {
+  double peak = 0, written = 0;
+  for (std::size_t i = 0; i < config.layers; ++i) {
+    peak = std::max(peak, peak_of_block(config, plan.block(i), written, tokens, window));
+    written = code_bytes(plan.block(i));
   }
   return peak;
 }
@@ -150,15 +176,21 @@ std::size_t chunk_tokens(std::size_t tokens, std::size_t window) {
   return std::min(tokens, windows * window);
 }
 
+double array_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
+                   std::size_t window) {
+  double codes = 0;
+  for (std::size_t block = 0; block < config.layers; ++block)
+    codes = std::max(codes, code_bytes(plan.block(block)));
+  // A block's codes, and those of the one before while they are written, lie elsewhere.
+  return std::max(0.0, peak_of_blocks(config, plan, tokens, window) - 2 * codes);
+}
+
 double expected_peak_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
                            std::size_t window) {
   // The program with its kernels' workspace; pieces and merges of the tokenizer.
   constexpr double kProcess = 12e6, kPerToken = 260;
   const double tokenizer = kPerToken * d(config.vocabulary_size);
-  double peak = 0;
-  for (std::size_t block = 0; block < config.layers; ++block)
-    peak = std::max(peak, peak_of_block(config, plan.block(block), tokens, window));
-  return kProcess + tokenizer + peak;
+  return kProcess + tokenizer + peak_of_blocks(config, plan, tokens, window);
 }
 
 double expected_disk_bytes(const WeightSource& source, const LayerPlan& plan,

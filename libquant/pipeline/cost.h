@@ -40,6 +40,10 @@ double floor_flops(const ModelConfig& config, const LayerPlan& plan, std::size_t
 /// Tokens that pass through a stage together: whole windows, about 1,024 tokens.
 std::size_t chunk_tokens(std::size_t tokens, std::size_t window);
 
+/// What arrays in use and free ones that are kept for later (libquant/core/large_vector.h) may take
+/// together without raising the peak: no more than the largest stage of a block needs.
+double array_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
+                   std::size_t window);
 /// Peak of anonymous resident memory of a run; `tokens` = 0 for one without forward pass.
 double expected_peak_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
                            std::size_t window);

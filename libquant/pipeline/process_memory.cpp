@@ -27,6 +27,10 @@ double anonymous_bytes() {
 
 void return_free_memory() noexcept {
   release_large();
+  trim_heap();
+}
+
+void trim_heap() noexcept {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif

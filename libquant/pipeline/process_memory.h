@@ -13,6 +13,8 @@ double anonymous_bytes();
 
 /// Gives freed memory back to the system where the allocator can; otherwise does nothing.
 void return_free_memory() noexcept;
+/// The same, except for large arrays that are kept for later ones (libquant/core/large_vector.h).
+void trim_heap() noexcept;
 
 /// Watches anonymous_bytes() from a thread of its own while it lives, so that peaks inside a long
 /// call are seen too.

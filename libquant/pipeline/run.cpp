@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "libquant/core/error.h"
+#include "libquant/core/large_vector.h"
 #include "libquant/core/version.h"
 #include "libquant/model/model.h"
 #include "libquant/pipeline/cost.h"
@@ -11,6 +12,15 @@
 
 namespace libquant {
 namespace {
+
+/// Bounds what large arrays take, freed ones that are kept among them, while it lives.
+class ArrayBound {
+ public:
+  explicit ArrayBound(double bytes) { bound_large(static_cast<std::size_t>(bytes)); }
+  ~ArrayBound() { bound_large(kNoBound); }
+  ArrayBound(const ArrayBound&) = delete;
+  ArrayBound& operator=(const ArrayBound&) = delete;
+};
 
 constexpr const char* kEmbeddings = "model.embed_tokens.weight";
 
@@ -156,6 +166,9 @@ void QuantizeRun::compute() {
   prepare_fair_solver();
   BlockQuantizer quantizer = start_quantizer();
   quantizer.use(fair_solver_.get());
+  const auto& set = prepared_.calibration;
+  const ArrayBound bound(
+      array_bytes(source_.config(), prepared_.layers, set.tokens.size(), set.window));
   return_free_memory();
   // The files of a finished block are written while the next one is computed, until that one
   // changes the hidden states. On the way out of an exception this waits for them, too.

@@ -13,7 +13,7 @@ using namespace libquant;
 
 namespace {
 
-constexpr std::size_t kLarge = (std::size_t{4} << 20) / sizeof(double);
+constexpr std::size_t kLarge = (std::size_t{512} << 10) / sizeof(double);
 
 bool all_equal(const LargeVector<double>& values, double wanted) {
   return std::all_of(values.begin(), values.end(), [&](double value) { return value == wanted; });
@@ -21,10 +21,10 @@ bool all_equal(const LargeVector<double>& values, double wanted) {
 
 }  // namespace
 
-TEST_CASE("a large vector holds what is written, on both sides of the size of huge pages",
+TEST_CASE("a large vector holds what is written, on both sides of the size of mapped ones",
           "[core]") {
-  for (const std::size_t count :
-       {std::size_t{0}, std::size_t{1}, kLarge - 1, kLarge, kLarge + 1, 3 * kLarge + 7}) {
+  for (const std::size_t count : {std::size_t{0}, std::size_t{1}, kLarge - 1, kLarge, kLarge + 1,
+                                  3 * kLarge + 7, 17 * kLarge + 7}) {
     CAPTURE(count);
     LargeVector<double> values(count);
     CHECK(reinterpret_cast<std::uintptr_t>(values.data()) % 64 == 0);
@@ -50,6 +50,28 @@ TEST_CASE("a value given to a large vector reaches memory that was used before",
   }
   release_large();
   CHECK(all_equal(LargeVector<double>(kLarge, 3.0), 3.0));
+}
+
+TEST_CASE("freed memory is kept for the next array of its size, within the bound", "[core]") {
+  constexpr std::size_t kBytes = std::size_t{3} << 20;
+  const auto use = [] {
+    auto* bytes = static_cast<unsigned char*>(allocate_large(kBytes));
+    const unsigned char found = bytes[kBytes / 2];
+    bytes[kBytes / 2] = 7;
+    free_large(bytes, kBytes);
+    return found;
+  };
+  release_large();
+  CHECK(use() == 0);
+  CHECK(use() == 7);
+  bound_large(kBytes - 1);
+  CHECK(use() == 0);
+  CHECK(use() == 0);
+  bound_large(kNoBound);
+  CHECK(use() == 0);
+  CHECK(use() == 7);
+  release_large();
+  CHECK(use() == 0);
 }
 
 TEST_CASE("large vectors that threads make and drop do not share memory", "[core][threads]") {
