@@ -13,6 +13,7 @@
 #include "libquant/algorithms/gptq.h"
 #include "libquant/algorithms/layer_error.h"
 #include "libquant/algorithms/rtn.h"
+#include "libquant/algorithms/scale_refit.h"
 #include "libquant/core/error.h"
 
 namespace libquant {
@@ -74,6 +75,7 @@ class Layer {
     const double norm = layer_norm(weights_, metric_);
     report.error = report.rtn_error = relative(layer_error(weights_, result.matrix, metric_), norm);
     if (options_.method == Method::gptq) solve(norm, result);
+    if (options_.scale_refit) refit(norm, result);
     return result;
   }
 
@@ -102,6 +104,16 @@ class Layer {
     result.matrix = std::move(solved);
   }
 
+  // The error without lambda may rise by what the error with lambda leaves it.
+  void refit(double norm, LayerResult& result) {
+    LayerReport& report = result.report;
+    if (!std::isfinite(report.error)) return;
+    report.refitted_rows =
+        refit_scales(weights_, *metric_, std::max(options_.damping, report.damping), result.matrix)
+            .rows;
+    report.error = relative(layer_error(weights_, result.matrix, metric_), norm);
+  }
+
   ConstMatrixView weights_;
   Metric* metric_;
   const LayerOptions& options_;
@@ -114,9 +126,9 @@ LayerResult checked_run(ConstMatrixView weights, Metric* metric, const LayerOpti
   check_scheme(options.scheme, weights.cols, tensor);
   check_options(options);
   check_weights(weights, options.scheme, tensor);
-  require(metric != nullptr || options.method == Method::rtn,
+  require(metric != nullptr || (options.method == Method::rtn && !options.scale_refit),
           "{}: {} needs the second moments of the layer's inputs", tensor,
-          to_string(options.method));
+          options.scale_refit ? "a scale refit" : to_string(options.method));
   require(metric == nullptr || metric->size() == weights.cols,
           "{}: {} columns, but the second moments are of {} inputs", tensor, weights.cols,
           metric == nullptr ? 0 : metric->size());

@@ -31,6 +31,9 @@ struct LayerOptions {
   ActOrder act_order = ActOrder::group;
   double damping = 0.01;  ///< of mean(diag H)
   std::size_t block_columns = 128;
+  /// Group scales (and minimums) are fitted again by least squares once all codes are chosen; see
+  /// scale_refit.h. Needs the metric, for rtn, too.
+  bool scale_refit = false;
 };
 
 /// What happened to one layer. Errors are tr((Q-W) H (Q-W)^T) / tr(W H W^T) when there is an H,
@@ -42,8 +45,9 @@ struct LayerReport {
   int damping_attempts = 0;
   std::size_t tokens = 0;
   std::size_t dead_columns = 0;
-  bool group_fallback = false;  ///< the scheme's group did not divide; another was used
-  std::string fallback;         ///< empty, or why GPTQ became round-to-nearest
+  bool group_fallback = false;    ///< the scheme's group did not divide; another was used
+  std::string fallback;           ///< empty, or why GPTQ became round-to-nearest
+  std::size_t refitted_rows = 0;  ///< rows whose scales a refit made better
   double seconds = 0;
 };
 

@@ -68,6 +68,8 @@ void add_grid(CLI::App& command, Arguments& a) {
       ->check(CLI::PositiveNumber);
   command.add_flag("--clip-weighted,!--no-clip-weighted", a.clip_weighted,
                    "weight that error by the calibration's second moments (default for gptq)");
+  command.add_flag("--scale-refit,!--no-scale-refit", layer.scale_refit,
+                   "fit the scales again to the chosen codes, by least squares");
 }
 
 void add_layers(CLI::App& command, Arguments& a) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "libquant/algorithms/row_strips.h"
+#include "libquant/algorithms/scale_refit.h"
 
 namespace libquant {
 namespace {
@@ -54,7 +55,10 @@ double code_bytes(std::span<const PlannedLayer> layers) {
 double solver_bytes(const PlannedLayer& layer) {
   if (layer.ignored) return 0;
   const double padded = d(strip_rows(layer.rows, layer.cols)) + 56;
-  return 8 * padded * d(layer.cols + layer.options.block_columns) + 2 * code_bytes(layer);
+  double work = 8 * padded * d(layer.cols + layer.options.block_columns);
+  if (layer.options.scale_refit)
+    work = std::max(work, refit_bytes(layer.options.scheme, layer.rows, layer.cols));
+  return work + 2 * code_bytes(layer);
 }
 
 // While its Hessian is factored.
@@ -139,7 +143,8 @@ double update_flops(const PlannedLayer& layer) {
 }
 
 bool needs_forward(const QuantizeOptions& options) {
-  return options.layer.method == Method::gptq || options.layer.clip.weighted;
+  return options.layer.method == Method::gptq || options.layer.clip.weighted ||
+         options.layer.scale_refit;
 }
 
 BlockFlops block_flops(const ModelConfig& config, const LayerPlan& plan, std::size_t block,

@@ -45,6 +45,7 @@ void add_layer_options(const LayerOptions& layer, Json& json) {
   json.set("clip_norm", layer.clip.norm);
   json.set("clip_weighted", layer.clip.weighted);
   json.set("block_columns", layer.block_columns);
+  json.set("scale_refit", layer.scale_refit);
 }
 
 // The schemes as planned also depend on the formats' needs, which a later version may change.

@@ -22,7 +22,9 @@ void check_numbers(const QuantizeOptions& options) {
   require(layer.clip.norm > 0, "clip norm is {}, expected > 0", layer.clip.norm);
   require(!needs_forward(options) || !options.calibration.texts.empty(),
           "{} needs calibration text (--calibration FILE)",
-          layer.method == Method::gptq ? "method gptq" : "a weighted clip search");
+          layer.method == Method::gptq ? "method gptq"
+          : layer.clip.weighted        ? "a weighted clip search"
+                                       : "a scale refit");
   std::set<Format> seen;
   for (const Format format : options.formats)
     require(seen.insert(format).second, "output format {} is named twice", to_string(format));

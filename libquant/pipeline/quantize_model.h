@@ -48,7 +48,7 @@ struct QuantizePlan {
 
 struct QuantizeOptions {
   LayerOptions layer;
-  /// Needed for gptq and for a weighted clip search. Plain rtn does not read it, needs no forward
+  /// Needed for gptq, a weighted clip search and a scale refit. Plain rtn does not read it, needs no forward
   /// pass, and reports plain errors.
   CalibrationOptions calibration;
   /// Off without probes. Adds a pass over the original model before the first block. With trials

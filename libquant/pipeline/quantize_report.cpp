@@ -96,6 +96,7 @@ Json to_json(const NamedLayerReport& layer) {
                             {"dead_columns", r.dead_columns},
                             {"group_fallback", r.group_fallback},
                             {"fallback", r.fallback},
+                            {"refitted_rows", r.refitted_rows},
                             {"seconds", r.seconds}});
   if (layer.fairness) json.set("fairness", to_json(*layer.fairness));
   return json;
@@ -112,6 +113,7 @@ NamedLayerReport layer_report_from_json(const Json& json) {
   r.dead_columns = size_at(json, "dead_columns");
   r.group_fallback = json.at("group_fallback").as_bool("group_fallback");
   r.fallback = string_at(json, "fallback");
+  r.refitted_rows = size_at(json, "refitted_rows");
   r.seconds = number_at(json, "seconds");
   if (const Json* fairness = json.find("fairness"))
     layer.fairness = fair_layer_report_from_json(*fairness);
