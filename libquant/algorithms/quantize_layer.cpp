@@ -104,7 +104,6 @@ class Layer {
     result.matrix = std::move(solved);
   }
 
-  // The error without lambda may rise by what the error with lambda leaves it.
   void refit(double norm, LayerResult& result) {
     LayerReport& report = result.report;
     if (!std::isfinite(report.error)) return;
@@ -147,6 +146,8 @@ std::string_view to_string(Method method) noexcept {
 ClipSearch default_clip(Method method) noexcept {
   return method == Method::gptq ? ClipSearch{.steps = 20, .weighted = true} : ClipSearch{};
 }
+
+bool default_scale_refit(Method method) noexcept { return method == Method::gptq; }
 
 Method method_from(std::string_view name) {
   for (const auto method : {Method::rtn, Method::gptq})

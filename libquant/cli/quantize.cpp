@@ -35,6 +35,7 @@ struct Arguments {
   std::optional<bool> clip_weighted;
   std::optional<double> bits_budget;
   std::filesystem::path read_bits, write_bits;
+  std::optional<bool> scale_refit;
 };
 
 void add_grid(CLI::App& command, Arguments& a) {
@@ -68,8 +69,8 @@ void add_grid(CLI::App& command, Arguments& a) {
       ->check(CLI::PositiveNumber);
   command.add_flag("--clip-weighted,!--no-clip-weighted", a.clip_weighted,
                    "weight that error by the calibration's second moments (default for gptq)");
-  command.add_flag("--scale-refit,!--no-scale-refit", layer.scale_refit,
-                   "fit the scales again to the chosen codes, by least squares");
+  command.add_flag("--scale-refit,!--no-scale-refit", a.scale_refit,
+                   "fit the scales again to the chosen codes, by least squares (default for gptq)");
 }
 
 void add_layers(CLI::App& command, Arguments& a) {
@@ -118,6 +119,29 @@ void add_bit_plan(CLI::App& command, Arguments& a) {
       ->type_name("FILE");
 }
 
+void add_refine(CLI::App& command, RefineOptions& refine) {
+  command
+      .add_option("--refine-steps", refine.steps,
+                  "gradient steps on the scales after the last block, towards the original's "
+                  "next-token and probe distributions; 0: none")
+      ->capture_default_str();
+  command
+      .add_option("--refine-learning-rate", refine.learning_rate,
+                  "largest relative change of a scale in one step")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      .add_option("--refine-probe-weight", refine.probe_weight,
+                  "of the probes' divergence beside the text's")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--refine-windows", refine.windows, "calibration windows in a step")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--refine-items", refine.items, "probe items in a step")
+      ->capture_default_str();
+}
+
 void add_output(CLI::App& command, Arguments& a) {
   command.add_option("--output,-o", a.options.output, "folder for the result; new or empty")
       ->required()
@@ -158,6 +182,7 @@ ClipSearch clip_from(const Arguments& a) {
 
 void finish_options(Arguments& a) {
   a.options.layer.clip = clip_from(a);
+  a.options.layer.scale_refit = a.scale_refit.value_or(default_scale_refit(a.options.layer.method));
   if (!a.formats.empty()) a.options.formats = a.formats;
   for (const auto& pattern : a.ignore) {
     LayerOverride ignored;
@@ -229,6 +254,7 @@ void add_quantize(CLI::App& app, int& exit_code) {
   add_layers(*command, *a);
   add_bit_plan(*command, *a);
   add_fairness(*command, a->options.fairness);
+  add_refine(*command, a->options.refine);
   add_common(*command, a->common);
   command->callback([a, command, &exit_code] {
     check_fairness_is_on(*command, a->options.fairness);

@@ -139,6 +139,19 @@ void print_search(const SearchReport& search) {
       search.weights.shift, search.weights.abstention, table.text());
 }
 
+void print_refinement(const RefineReport& r) {
+  fmt::print(
+      "\nrefinement of {} scales and minimums: {} steps{} over {} windows and {} items; on {} "
+      "windows and {} items kept apart\n",
+      r.parameters, r.batches.size(), r.stopped_early ? " (stopped early)" : "", r.windows, r.items,
+      r.select_windows, r.select_items);
+  Table table({"step", "text, nats per token", "probes, nats per item", ""});
+  for (const auto& look : r.looks)
+    table.add({fmt::format("{}", look.step), fmt::format("{:.5f}", look.text),
+               fmt::format("{:.5f}", look.probes), look.step == r.best_step ? "taken" : ""});
+  fmt::print("{}it took {}\n", table.text(), seconds_text(r.seconds));
+}
+
 void print_totals(const QuantizeReport& r, const QuantizeOptions& options) {
   fmt::print("\n{} weights in {:.2f} bits each; {} layers", r.quantized_weights, r.bits_per_weight,
              r.layers.size());
@@ -201,6 +214,7 @@ void print_report(const QuantizeReport& report, const QuantizeOptions& options, 
   print_layers(report);
   if (report.fairness) print_fairness(report);
   if (report.search) print_search(*report.search);
+  if (report.refinement) print_refinement(*report.refinement);
   print_totals(report, options);
   if (report.method_fallbacks > 0)
     fmt::print("{}: {} layers fell back to rounding ({} allowed)\n",

@@ -141,20 +141,42 @@ Matrix GradientPass::scored_states() const {
   return states;
 }
 
+Matrix GradientPass::final_states(std::size_t first, std::size_t count) const {
+  require(first <= rows_ && count <= rows_ - first, "states of rows {} to {} of {}", first,
+          first + count, rows_);
+  Matrix states(count, config_.hidden_size);
+  kernels::rms_norm_f32(count, states.cols(), input(config_.layers).row(first).data(),
+                        final_norm_.data(), static_cast<float>(config_.rms_epsilon), states.data());
+  return states;
+}
+
+void GradientPass::add_final_gradient(std::size_t first, ConstMatrixView of_states,
+                                      MatrixView gradient) const {
+  add_rms_norm_backward(input(config_.layers).row_range(first, of_states.rows), final_norm_,
+                        config_.rms_epsilon, of_states, gradient.row_range(first, of_states.rows));
+}
+
 Matrix GradientPass::output_gradient(std::span<const double> coefficients) const {
+  if (scored_.empty()) return {rows_, config_.hidden_size};
   const Matrix of_states = head_.gradient(scored_states(), targets_, coefficients);
   Matrix gradient(rows_, config_.hidden_size);
   for (std::size_t i = 0; i < scored_.size(); ++i)
-    add_rms_norm_backward(input(config_.layers).row_range(scored_[i].row, 1), final_norm_,
-                          config_.rms_epsilon, of_states.view().row_range(i, 1),
-                          gradient.view().row_range(scored_[i].row, 1));
+    add_final_gradient(scored_[i].row, of_states.view().row_range(i, 1), gradient);
   return gradient;
 }
 
 void GradientPass::backward(std::span<const double> coefficients, const PassVisitor& visit,
                             const std::function<void(std::size_t)>& on_block,
                             const ProgressCallback& progress) {
-  Matrix gradient = output_gradient(coefficients);
+  backward_from(output_gradient(coefficients), visit, on_block, progress);
+}
+
+void GradientPass::backward_from(Matrix gradient, const PassVisitor& visit,
+                                 const std::function<void(std::size_t)>& on_block,
+                                 const ProgressCallback& progress) {
+  require(gradient.rows() == rows_ && gradient.cols() == config_.hidden_size,
+          "gradient of {} x {} states, expected {} x {}", gradient.rows(), gradient.cols(), rows_,
+          config_.hidden_size);
   for (std::size_t done = 0; done < config_.layers; ++done) {
     const std::size_t layer = config_.layers - 1 - done;
     report(progress, "backward pass over probes", done);

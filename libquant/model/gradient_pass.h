@@ -63,6 +63,19 @@ class GradientPass {
                 const std::function<void(std::size_t)>& on_block,
                 const ProgressCallback& progress = {});
 
+  /// For scalars of other functions of the last hidden states, after `forward`: these states,
+  /// normalized as the output layer takes them, of rows [first, first + count);
+  Matrix final_states(std::size_t first, std::size_t count) const;
+  /// dL/d(output of the last block) [rows x hidden] of the L of `backward`, with
+  /// [scored] coefficients;
+  Matrix output_gradient(std::span<const double> coefficients) const;
+  /// what dL/d(final_states) of rows from `first` on adds to that;
+  void add_final_gradient(std::size_t first, ConstMatrixView of_states, MatrixView gradient) const;
+  /// and `backward` from there.
+  void backward_from(Matrix gradient, const PassVisitor& visit,
+                     const std::function<void(std::size_t)>& on_block,
+                     const ProgressCallback& progress = {});
+
  private:
   struct Chunk {
     std::size_t first_row, rows;
@@ -72,7 +85,6 @@ class GradientPass {
   void for_chunks(const std::function<void(const Chunk&)>& body) const;
   MatrixView input(std::size_t layer) const { return inputs_.row_range(layer * rows_, rows_); }
   Matrix scored_states() const;
-  Matrix output_gradient(std::span<const double> coefficients) const;
   void report(const ProgressCallback& progress, const char* what, std::size_t done) const;
 
   const WeightSource& source_;

@@ -92,4 +92,76 @@ Matrix TokenHead::gradient(ConstMatrixView hidden, std::span<const std::int32_t>
   return gradient;
 }
 
+// body(first row, weights of the slice, teacher's logits and own logits of some rows for the slice)
+template <typename Body>
+void TokenHead::for_pairs(ConstMatrixView teacher, ConstMatrixView hidden, const Body& body) const {
+  const std::size_t vocabulary = source_.config().vocabulary_size;
+  Matrix weights(std::min(kSlice, vocabulary), hidden.cols);
+  const std::size_t most = std::min(kRows / 2, hidden.rows);
+  Matrix first(most, weights.rows()), second(most, weights.rows());
+  for (std::size_t token = 0; token < vocabulary; token += kSlice) {
+    const MatrixView w = weights.view().row_range(0, std::min(kSlice, vocabulary - token));
+    source_.load_rows(name_, token, w);
+    check_finite(name_, token, w);
+    for (std::size_t row = 0; row < hidden.rows; row += most) {
+      const std::size_t count = std::min(most, hidden.rows - row);
+      const MatrixView t{first.data(), count, w.rows, w.rows};
+      const MatrixView z{second.data(), count, w.rows, w.rows};
+      kernels::linear_f32(count, w.rows, w.cols, teacher.row(row).data(), teacher.stride, w.data,
+                          w.stride, false, t.data, t.stride);
+      kernels::linear_f32(count, w.rows, w.cols, hidden.row(row).data(), hidden.stride, w.data,
+                          w.stride, false, z.data, z.stride);
+      body(row, w, t, z);
+    }
+  }
+}
+
+TokenHead::Distilled TokenHead::distill(ConstMatrixView teacher, ConstMatrixView hidden,
+                                        double weight) const {
+  require(teacher.rows == hidden.rows && teacher.cols == hidden.cols,
+          "{} x {} hidden states to compare with {} x {} of a teacher", hidden.rows, hidden.cols,
+          teacher.rows, teacher.cols);
+  constexpr double kNothing = -std::numeric_limits<double>::infinity();
+  std::vector<double> sums(kRows), of_teacher(hidden.rows, kNothing), own(hidden.rows, kNothing);
+  for_pairs(teacher, hidden,
+            [&](std::size_t row, ConstMatrixView, ConstMatrixView t, ConstMatrixView z) {
+              kernels::log_sum_exp_f32(t.rows, t.cols, t.data, sums.data());
+              for (std::size_t r = 0; r < t.rows; ++r)
+                of_teacher[row + r] = add_logs(of_teacher[row + r], sums[r]);
+              kernels::log_sum_exp_f32(z.rows, z.cols, z.data, sums.data());
+              for (std::size_t r = 0; r < z.rows; ++r)
+                own[row + r] = add_logs(own[row + r], sums[r]);
+            });
+  Distilled result{std::vector<double>(hidden.rows), {}};
+  if (weight != 0) result.gradient = Matrix(hidden.rows, hidden.cols);
+  for_pairs(teacher, hidden,
+            [&](std::size_t row, ConstMatrixView w, ConstMatrixView t, MatrixView z) {
+              kernels::parallel_for(z.rows, 1, [&](std::size_t r) {
+                const auto high = static_cast<float>(of_teacher[row + r]);
+                const auto low = static_cast<float>(own[row + r]);
+                const auto scale = static_cast<float>(weight);
+                const std::span<const float> from = t.row(r);
+                const std::span<float> to = z.row(r);
+                double sum = 0;
+                for (std::size_t v = 0; v < to.size(); ++v) {
+                  const float log_p = from[v] - high, log_q = to[v] - low;
+                  const float p = std::exp(log_p);
+                  sum += double{p} * double{log_p - log_q};
+                  to[v] = scale * (std::exp(log_q) - p);
+                }
+                result.divergence[row + r] += sum;
+              });
+              if (weight == 0) return;
+              kernels::gemm_f32(z.rows, w.cols, w.rows,
+                                {z.data, static_cast<std::ptrdiff_t>(z.stride), 1},
+                                {w.data, static_cast<std::ptrdiff_t>(w.stride), 1}, true,
+                                result.gradient.row(row).data(), result.gradient.cols());
+            });
+  for (double& value : result.divergence) {
+    require<Error>(std::isfinite(value), "gradient pass: logits to compare are not finite");
+    value = std::max(value, 0.0);
+  }
+  return result;
+}
+
 }  // namespace libquant

@@ -24,9 +24,18 @@ class TokenHead {
   Matrix gradient(ConstMatrixView hidden, std::span<const std::int32_t> targets,
                   std::span<const double> coefficients) const;
 
+  struct Distilled {
+    std::vector<double> divergence;  ///< KL(p(. | teacher_i) || p(. | hidden_i)), nats, >= 0
+    Matrix gradient;  ///< of weight * their sum with respect to `hidden`; empty for weight 0
+  };
+  /// Compares the distributions that two sets of normalized hidden states give, row by row.
+  Distilled distill(ConstMatrixView teacher, ConstMatrixView hidden, double weight) const;
+
  private:
   template <typename Body>
   void for_slices(ConstMatrixView hidden, const Body& body) const;
+  template <typename Body>
+  void for_pairs(ConstMatrixView teacher, ConstMatrixView hidden, const Body& body) const;
 
   const WeightSource& source_;
   std::string name_;

@@ -144,7 +144,7 @@ double update_flops(const PlannedLayer& layer) {
 
 bool needs_forward(const QuantizeOptions& options) {
   return options.layer.method == Method::gptq || options.layer.clip.weighted ||
-         options.layer.scale_refit;
+         options.layer.scale_refit || options.refine.enabled();
 }
 
 BlockFlops block_flops(const ModelConfig& config, const LayerPlan& plan, std::size_t block,

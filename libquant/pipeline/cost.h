@@ -27,7 +27,8 @@ double factor_flops(std::size_t size);
 /// GPTQ's updates of one layer.
 double update_flops(const PlannedLayer& layer);
 
-/// True when Hessians are needed: for gptq, a weighted clip search and a scale refit.
+/// True when Hessians are needed: for gptq, a weighted clip search and a scale refit; and for a
+/// refinement, whose text comes with them.
 bool needs_forward(const QuantizeOptions& options);
 
 /// Least work for one block: every linear layer once, one Hessian per shared input, one factor per

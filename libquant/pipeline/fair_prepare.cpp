@@ -40,10 +40,12 @@ std::vector<ProbeItem> of_forms(std::vector<ProbeItem> items, const FairnessOpti
   return items;
 }
 
-std::vector<ProbeItem> chosen_items(const FairnessOptions& options, FairPreparation& fair) {
+// Into fair.items; those of the select split into fair.select and fair.refine_select.
+void choose_items(const FairnessOptions& options, const RefineOptions& refine,
+                  FairPreparation& fair) {
   FairReport& report = fair.report;
   const bool neutral = options.statistic == ProbeStatistic::neutral;
-  if (neutral && options.search.trials == 0) return {};
+  if (neutral && options.search.trials == 0) return;
   const std::vector<ProbeItem> all = of_forms(read_probes(options, report), options);
   if (options.search.trials > 0) {
     fair.select = items_of(all, ProbeSplit::select);
@@ -53,16 +55,22 @@ std::vector<ProbeItem> chosen_items(const FairnessOptions& options, FairPreparat
             all.size());
     fair.select = spread_items(fair.select, options.search.items, options.seed);
   }
-  if (neutral) return {};
+  if (neutral) return;
   const std::vector<ProbeItem> split = items_of(all, ProbeSplit::calibrate);
   require(!split.empty(),
           "fairness: of {} usable probe items none is in the calibration split (60 % of the "
           "templates)",
           all.size());
   std::vector<ProbeItem> sample = spread_items(split, options.items, options.seed);
-  report.templates = template_hashes(sample);
-  check_disjoint(report.templates, fair.select, "the statistics of the fairness term");
-  return controlled(std::move(sample), options.control, options.seed);
+  check_disjoint(template_hashes(sample), fair.select, "the statistics of the fairness term");
+  std::vector<ProbeItem> used = sample;
+  fair.items = controlled(std::move(sample), options.control, options.seed);
+  if (refine.enabled()) {
+    const std::vector<ProbeItem> apart = items_of(all, ProbeSplit::select);
+    fair.refine_select = spread_items(apart, refine.select_items, options.seed);
+    used.insert(used.end(), fair.refine_select.begin(), fair.refine_select.end());
+  }
+  report.templates = template_hashes(used);
 }
 
 std::string sample_hash(std::span<const ProbeItem> items) {
@@ -125,7 +133,8 @@ std::unique_ptr<FairPreparation> prepare_fairness(const Checkpoint& source,
   report.control = to_string(o.control);
   report.strength = o.strength;
   report.keep = o.mode == FairnessMode::fair_gptq_2509_15206 ? 0 : o.keep;
-  const std::vector<ProbeItem> items = chosen_items(o, *fair);
+  choose_items(o, options.refine, *fair);
+  const std::vector<ProbeItem>& items = fair->items;
   const Tokenizer tokenizer(source.tokenizer());
   fair->moments = std::make_unique<ProbeMoments>(source, tokenizer, items, calibration.tokens,
                                                  calibration.window, o);

@@ -19,9 +19,11 @@ struct QuantizeOptions;
 struct FairPreparation {
   FairReport report;  ///< all but what only the run knows
   std::unique_ptr<ProbeMoments> moments;
-  std::vector<ProbeItem> select;  ///< where settings are searched: what trials are judged on
-  Json identity;                  ///< everything that decides H_D, as a flat object
-  std::string hash;               ///< of the identity
+  std::vector<ProbeItem> items;          ///< behind H_D; steps of a refinement draw from them
+  std::vector<ProbeItem> select;         ///< where settings are searched: what trials are judged on
+  std::vector<ProbeItem> refine_select;  ///< of the same split: what a refinement stops by
+  Json identity;                         ///< everything that decides H_D, as a flat object
+  std::string hash;                      ///< of the identity
 };
 
 /// Null where `options.fairness` is off. Throws InvalidArgument (options, empty split), FormatError

@@ -66,6 +66,18 @@ void add_fairness(const FairnessOptions& fairness, const FairPreparation& fair, 
     json.set("fairness." + key, value);
 }
 
+void add_refine(const RefineOptions& o, Json& json) {
+  json.set("refine_steps", o.steps);
+  json.set("refine_learning_rate", o.learning_rate);
+  json.set("refine_probe_weight", o.probe_weight);
+  json.set("refine_windows", o.windows);
+  json.set("refine_items", o.items);
+  json.set("refine_select_items", o.select_items);
+  json.set("refine_interval", o.interval);
+  json.set("refine_patience", o.patience);
+  json.set("refine_seed", static_cast<std::int64_t>(o.seed));
+}
+
 std::string text_of(const Json* value) { return value == nullptr ? "absent" : value->dump(); }
 
 }  // namespace
@@ -91,6 +103,7 @@ Json make_fingerprint(const Checkpoint& source, const QuantizeOptions& options,
   for (const auto& [key, value] : options.write.metadata) json.set("metadata." + key, value);
   json.set("layer_schemes_hash", schemes_hash(plan));
   if (fair != nullptr) add_fairness(options.fairness, *fair, json);
+  if (options.refine.enabled()) add_refine(options.refine, json);
   return json;
 }
 

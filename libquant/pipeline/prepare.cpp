@@ -6,6 +6,7 @@
 
 #include "libquant/core/error.h"
 #include "libquant/pipeline/cost.h"
+#include "libquant/pipeline/refinement.h"
 #include "libquant/pipeline/trial_judge.h"
 #include "libquant/pipeline/work_folder.h"
 
@@ -24,7 +25,9 @@ void check_numbers(const QuantizeOptions& options) {
           "{} needs calibration text (--calibration FILE)",
           layer.method == Method::gptq ? "method gptq"
           : layer.clip.weighted        ? "a weighted clip search"
-                                       : "a scale refit");
+          : layer.scale_refit          ? "a scale refit"
+                                       : "a refinement");
+  check_refine(options.refine);
   std::set<Format> seen;
   for (const Format format : options.formats)
     require(seen.insert(format).second, "output format {} is named twice", to_string(format));
@@ -113,6 +116,18 @@ void add_search(const Checkpoint& source, const QuantizeOptions& options, const 
                2 * weights + embeddings * (config.tied_embeddings ? 1 : 2) + kLogits);
 }
 
+void add_refinement(const ModelConfig& config, const QuantizeOptions& options,
+                    const Prepared& prepared, QuantizePlan& plan) {
+  const CalibrationSet& set = prepared.calibration;
+  require(set.windows() > 8, "refinement: {} windows of calibration text, expected more than 8",
+          set.windows());
+  require(!prepared.fair || prepared.fair->items.empty() || !prepared.fair->refine_select.empty(),
+          "refinement: none of the probe items is in the select split (20 % of the templates)");
+  plan.expected_peak_bytes =
+      std::max(plan.expected_peak_bytes, refine_peak_bytes(config, options, prepared));
+  plan.expected_disk_bytes += refine_disk_bytes(config, options, prepared);
+}
+
 }  // namespace
 
 Prepared prepare(const Checkpoint& source, const QuantizeOptions& options) {
@@ -144,6 +159,7 @@ Prepared prepare(const Checkpoint& source, const QuantizeOptions& options) {
   plan.floor_flops = floor_flops(source.config(), prepared.layers, tokens, window);
   if (prepared.fair) add_fairness(source, prepared, plan);
   if (!prepared.held_out.empty()) add_search(source, options, prepared, plan);
+  if (options.refine.enabled()) add_refinement(source.config(), options, prepared, plan);
   check_disk(options, plan.expected_disk_bytes);
   return prepared;
 }

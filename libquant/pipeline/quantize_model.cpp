@@ -78,6 +78,7 @@ QuantizeReport quantize_as_told(const Checkpoint& source, const QuantizeOptions&
   const double probe_before = probe();
   QuantizeRun run(source, options, prepared, fingerprint, progress);
   run.compute();
+  run.refine();
   QuantizeReport report = planned_report(source, options, prepared.plan, fingerprint);
   run.write(report);
   if (search != nullptr) report.search = *search;

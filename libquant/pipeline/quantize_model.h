@@ -16,6 +16,7 @@
 #include "libquant/pipeline/bit_plan.h"
 #include "libquant/pipeline/calibration.h"
 #include "libquant/pipeline/quantize_report.h"
+#include "libquant/pipeline/refine_options.h"
 
 namespace libquant {
 
@@ -48,13 +49,16 @@ struct QuantizePlan {
 
 struct QuantizeOptions {
   LayerOptions layer;
-  /// Needed for gptq, a weighted clip search and a scale refit. Plain rtn does not read it, needs no forward
-  /// pass, and reports plain errors.
+  /// Needed for gptq, a weighted clip search, a scale refit and a refinement. Plain rtn does not
+  /// read it, needs no forward pass, and reports plain errors.
   CalibrationOptions calibration;
   /// Off without probes. Adds a pass over the original model before the first block. With trials
   /// (FairnessOptions::search) its settings and those of the clip search are only where the search
   /// begins; models that are tried are quantized and judged, but not written.
   FairnessOptions fairness;
+  /// Off unless steps are asked for. Comes after the last block, and after a search of settings,
+  /// whose trials are judged without it.
+  RefineOptions refine;
   std::vector<LayerOverride> overrides;
   /// Bits of every layer, from plan_bits or a file; overrides win. A plan that names a layer which
   /// the model lacks, or lacks one that is quantized, is an error.

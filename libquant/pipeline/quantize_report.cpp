@@ -135,6 +135,7 @@ Json to_json(const QuantizeReport& r) {
   if (r.fairness) json.set("fairness", to_json(*r.fairness));
   if (r.bit_plan) json.set("bit_plan", to_json(*r.bit_plan));
   if (r.search) json.set("search", to_json(*r.search));
+  if (r.refinement) json.set("refinement", to_json(*r.refinement));
   json.set("layers", std::move(layers));
   return json;
 }
@@ -150,6 +151,8 @@ QuantizeReport report_from_json(const Json& json) {
   if (const Json* fairness = json.find("fairness")) r.fairness = fair_report_from_json(*fairness);
   if (const Json* bits = json.find("bit_plan")) r.bit_plan = bit_plan_from_json(*bits);
   if (const Json* search = json.find("search")) r.search = search_report_from_json(*search);
+  if (const Json* refinement = json.find("refinement"))
+    r.refinement = refine_report_from_json(*refinement);
   for (const Json& layer : json.at("layers").as_array("layers"))
     r.layers.push_back(layer_report_from_json(layer));
   return r;

@@ -10,6 +10,7 @@
 #include "libquant/io/json.h"
 #include "libquant/pipeline/bit_plan.h"
 #include "libquant/pipeline/fair_report.h"
+#include "libquant/pipeline/refine_options.h"
 #include "libquant/pipeline/search_report.h"
 #include "libquant/quant/scheme.h"
 
@@ -48,6 +49,7 @@ struct QuantizeReport {
   std::optional<FairReport> fairness;
   std::optional<BitPlan> bit_plan;           ///< where one was given
   std::optional<SearchReport> search;        ///< where settings were chosen by trials
+  std::optional<RefineReport> refinement;    ///< errors of layers are those before it
   std::vector<std::filesystem::path> files;  ///< written, relative to the output folder
 
   /// More layers fell back to round-to-nearest than QuantizeOptions::max_fallback allows.

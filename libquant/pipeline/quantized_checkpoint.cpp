@@ -20,7 +20,7 @@ QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source,
     : source_(source), blocks_(std::move(blocks)) {
   for (const auto& block : blocks_)
     for (const auto& report : block->reports())
-      held_.emplace(report.name + ".weight", Held{block.get(), &report});
+      held_.emplace(report.name + ".weight", Held{block.get(), &report, {}, {}});
 }
 
 const QuantizedCheckpoint::Held* QuantizedCheckpoint::find(std::string_view name) const {
@@ -39,12 +39,38 @@ WeightSource::Info QuantizedCheckpoint::info(std::string_view name) const {
   return info;
 }
 
+QuantizedMatrix QuantizedCheckpoint::read(const Held& held) {
+  QuantizedMatrix matrix = held.file->matrix(held.report->name);
+  if (!held.scales.empty()) {
+    matrix.scales = held.scales;
+    matrix.minimums = held.minimums;
+  }
+  return matrix;
+}
+
+void QuantizedCheckpoint::set_parameters(const std::string& name, std::vector<float> scales,
+                                         std::vector<float> minimums) {
+  const auto at = held_.find(name);
+  require(at != held_.end(), "{} is not quantized", name);
+  Held& held = at->second;
+  const Info info = source_.info(name);
+  const Scheme& scheme = held.report->scheme;
+  const std::size_t count = info.rows * scheme.groups(info.cols);
+  require(
+      scales.size() == count && minimums.size() == (scheme.zero == ZeroKind::minimum ? count : 0),
+      "{}: {} scales and {} minimums for {} groups", name, scales.size(), minimums.size(), count);
+  const std::lock_guard lock(mutex_);
+  held.scales = std::move(scales);
+  held.minimums = std::move(minimums);
+  last_.reset();
+}
+
 std::shared_ptr<const QuantizedMatrix> QuantizedCheckpoint::matrix(std::string_view name,
                                                                    const Held& held) const {
   const std::lock_guard lock(mutex_);
   if (last_ == nullptr || last_name_ != name) {
     last_.reset();
-    last_ = std::make_shared<const QuantizedMatrix>(held.file->matrix(held.report->name));
+    last_ = std::make_shared<const QuantizedMatrix>(read(held));
     last_name_ = name;
   }
   return last_;
@@ -61,7 +87,7 @@ void QuantizedCheckpoint::load_rows(std::string_view name, std::size_t row_begin
 std::optional<QuantizedMatrix> QuantizedCheckpoint::quantized(std::string_view name) const {
   const Held* held = find(name);
   if (held == nullptr) return std::nullopt;
-  return held->file->matrix(held->report->name);
+  return read(*held);
 }
 
 std::string QuantizedCheckpoint::type_name() const {

@@ -38,12 +38,20 @@ class QuantizedCheckpoint final : public Checkpoint {
   const Json& generation_config() const override { return source_.generation_config(); }
   void release(std::string_view name) const override { source_.release(name); }
 
+  /// Other group parameters for the codes of a matrix, [rows x groups], as long as this lives;
+  /// `minimums` is empty for kinds without them. Not safe beside readers. InvalidArgument for a
+  /// matrix that is not quantized or has others.
+  void set_parameters(const std::string& name, std::vector<float> scales,
+                      std::vector<float> minimums);
+
  private:
   struct Held {
     const BlockFile* file;
     const NamedLayerReport* report;
+    std::vector<float> scales, minimums;  ///< empty: as in the file
   };
   const Held* find(std::string_view name) const;
+  static QuantizedMatrix read(const Held& held);
   std::shared_ptr<const QuantizedMatrix> matrix(std::string_view name, const Held& held) const;
 
   const Checkpoint& source_;

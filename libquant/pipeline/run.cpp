@@ -8,6 +8,7 @@
 #include "libquant/model/model.h"
 #include "libquant/pipeline/cost.h"
 #include "libquant/pipeline/process_memory.h"
+#include "libquant/pipeline/refinement.h"
 #include "libquant/pipeline/write_outputs.h"
 
 namespace libquant {
@@ -71,7 +72,7 @@ double QuantizeRun::write_work() const {
 
 double QuantizeRun::total_work() const {
   const auto& set = prepared_.calibration;
-  double work = write_work() + fair_work();
+  double work = write_work() + fair_work() + refine_work();
   for (std::size_t block = first_; block < blocks(); ++block) {
     const auto flops =
         block_flops(source_.config(), prepared_.layers, block, set.tokens.size(), set.window);
@@ -86,6 +87,10 @@ double QuantizeRun::fair_work() const {
   return prepared_.fair && first_ < blocks()
              ? fair_statistics_flops(source_.config(), *prepared_.fair)
              : 0;
+}
+
+double QuantizeRun::refine_work() const {
+  return options_.refine.enabled() ? refine_flops(source_.config(), options_, prepared_) : 0;
 }
 
 std::filesystem::path QuantizeRun::fair_folder() const {
@@ -179,6 +184,13 @@ void QuantizeRun::compute() {
   finish(commit);
 }
 
+void QuantizeRun::refine() {
+  if (!options_.refine.enabled()) return;
+  const auto model = blocks_checkpoint();
+  Refinement refinement(source_, options_, prepared_, work_.path(), work_.fingerprint());
+  refine_report_ = refinement.run(*model, progress_.part(refine_work()));
+}
+
 WriteOptions QuantizeRun::write_options() const {
   WriteOptions write = options_.write;
   const auto add = [&](const char* key, std::string value) {
@@ -200,10 +212,16 @@ WriteOptions QuantizeRun::write_options() const {
   return write;
 }
 
-std::unique_ptr<QuantizedCheckpoint> QuantizeRun::checkpoint() const {
+std::unique_ptr<QuantizedCheckpoint> QuantizeRun::blocks_checkpoint() const {
   std::vector<std::unique_ptr<BlockFile>> files;
   for (std::size_t block = 0; block < blocks(); ++block) files.push_back(open_block(block));
   return std::make_unique<QuantizedCheckpoint>(source_, std::move(files));
+}
+
+std::unique_ptr<QuantizedCheckpoint> QuantizeRun::checkpoint() const {
+  auto model = blocks_checkpoint();
+  if (refine_report_) put_refined(work_.path(), work_.fingerprint(), *model);
+  return model;
 }
 
 void QuantizeRun::write(QuantizeReport& report) {
@@ -211,6 +229,7 @@ void QuantizeRun::write(QuantizeReport& report) {
   QuantizeOptions options = options_;
   options.write = write_options();
   const auto model = checkpoint();
+  report.refinement = refine_report_;
   progress_.stage("writing");
   report.files = stage_outputs(*model, options, work_, progress_.part(write_work()));
   describe_blocks(report);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,12 @@ class QuantizeRun {
 
   /// Quantizes the blocks that are not finished yet.
   void compute();
+  /// Refines the scales of the finished blocks, where that is asked for.
+  void refine();
   /// Writes every format into the work folder, verifies it there, and fills in the report.
   void write(QuantizeReport& report);
-  /// The finished codes as a model; they stay in the work folder, which must outlive it.
+  /// The finished codes, with refined scales after refine(), as a model; they stay in the work
+  /// folder, which must outlive it.
   std::unique_ptr<QuantizedCheckpoint> checkpoint() const;
   /// Moves the results to their places, writes the report beside them, removes the work folder.
   void publish(const QuantizeReport& report);
@@ -35,11 +39,13 @@ class QuantizeRun {
   std::size_t blocks() const { return source_.config().layers; }
   bool forward() const { return !prepared_.calibration.tokens.empty(); }
   std::unique_ptr<BlockFile> open_block(std::size_t block) const;
+  std::unique_ptr<QuantizedCheckpoint> blocks_checkpoint() const;
   std::size_t count_finished();
   double total_work() const;
   double write_work() const;
   BlockQuantizer start_quantizer();
   double fair_work() const;
+  double refine_work() const;
   std::filesystem::path fair_folder() const;
   void prepare_fair_solver();
   bool restore_state(Matrix& hidden);
@@ -59,6 +65,7 @@ class QuantizeRun {
   ProgressMeter progress_;
   std::unique_ptr<FairStatistics> fair_statistics_;
   std::unique_ptr<FairSolver> fair_solver_;
+  std::optional<RefineReport> refine_report_;
   double fair_seconds_ = 0;
 };
 

@@ -31,6 +31,7 @@ TemporaryModel quantize_temporarily(const Checkpoint& source, QuantizeOptions op
   check_finite_weights(source);
   QuantizeRun run(source, options, prepared, fingerprint, progress);
   run.compute();
+  run.refine();
   return {run.checkpoint(), fingerprint_hash(fingerprint)};
 }
 
