@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "kernels/gemm.h"
 #include "libquant/core/error.h"
 #include "libquant/fairness/sensitivity.h"
 
@@ -56,15 +55,6 @@ std::vector<double> coefficients_of(const DistillationBatch& batch,
         coefficients[i] = share * option.weight * (changed[d][o] - batch.answers[d][o]);
     }
   return coefficients;
-}
-
-// gradient += dY^T X
-void add_weight_gradient(const LinearRows& linear, Matrix& gradient) {
-  const ConstMatrixView x = linear.x, dy = linear.gradient;
-  if (gradient.empty()) gradient = Matrix(dy.cols, x.cols);
-  kernels::gemm_f32(dy.cols, x.cols, dy.rows, {dy.data, 1, static_cast<std::ptrdiff_t>(dy.stride)},
-                    {x.data, static_cast<std::ptrdiff_t>(x.stride), 1}, true, gradient.data(),
-                    gradient.cols());
 }
 
 }  // namespace

@@ -55,6 +55,14 @@ View as_heads(View x, std::size_t head_dim) {
 
 }  // namespace
 
+void add_weight_gradient(const LinearRows& linear, Matrix& gradient) {
+  const ConstMatrixView x = linear.x, dy = linear.gradient;
+  if (gradient.empty()) gradient = Matrix(dy.cols, x.cols);
+  kernels::gemm_f32(dy.cols, x.cols, dy.rows, {dy.data, 1, static_cast<std::ptrdiff_t>(dy.stride)},
+                    {x.data, static_cast<std::ptrdiff_t>(x.stride), 1}, true, gradient.data(),
+                    gradient.cols());
+}
+
 void add_rms_norm_backward(ConstMatrixView x, std::span<const float> weight, double epsilon,
                            ConstMatrixView dy, MatrixView dx) {
   kernels::parallel_for(x.rows, 8, [&](std::size_t r) {

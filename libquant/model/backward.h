@@ -55,6 +55,9 @@ class BlockGradients {
   BlockStages stages_;
 };
 
+/// gradient += dL/dW = dY^T X over the rows; an empty one becomes [outputs x inputs] first.
+void add_weight_gradient(const LinearRows& linear, Matrix& gradient);
+
 /// dx += gradient of an RMS norm y = x * weight / sqrt(mean(x^2) + epsilon) for dL/dy = dy, row by
 /// row; dx may not be dy. Rows are `weight.size()` wide and contiguous.
 void add_rms_norm_backward(ConstMatrixView x, std::span<const float> weight, double epsilon,
