@@ -233,7 +233,9 @@ double refine_peak_bytes(const ModelConfig& config, const QuantizeOptions& optio
     if (!layer.ignored)
       parameters += d(layer.rows) * d(layer.options.scheme.groups(layer.cols)) *
                     (layer.options.scheme.zero == ZeroKind::minimum ? 2 : 1);
-  return kPerParameter * parameters + states +
+  // As in expected_peak_bytes(): the program with its kernels' workspace, and the tokenizer.
+  const double process = 12e6 + 260 * d(config.vocabulary_size);
+  return process + kPerParameter * parameters + states +
          std::max(2 * 4 * weights_of_block(prepared.layers) + chunk, head);
 }
 
