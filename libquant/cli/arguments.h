@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -53,6 +55,14 @@ CLI::Option* add_named(CLI::App& command, const std::string& flags, T& value, Pa
           },
           help)
       ->type_name("NAME");
+}
+
+/// A switch such as "--x,!--no-x" that is empty unless given. CLI11 2.1 sets an optional<bool> to
+/// false when the option is declared.
+inline void add_switch(CLI::App& command, const std::string& flags, std::optional<bool>& value,
+                       const std::string& help) {
+  command.add_flag_function(
+      flags, [&value](std::int64_t count) { value = count > 0; }, help);
 }
 
 /// --activations, with the value that it has as the default.

@@ -67,10 +67,10 @@ void add_grid(CLI::App& command, Arguments& a) {
                   "exponent of the error that search minimises (default 2; others take several "
                   "times longer)")
       ->check(CLI::PositiveNumber);
-  command.add_flag("--clip-weighted,!--no-clip-weighted", a.clip_weighted,
-                   "weight that error by the calibration's second moments (default for gptq)");
-  command.add_flag("--scale-refit,!--no-scale-refit", a.scale_refit,
-                   "fit the scales again to the chosen codes, by least squares (default for gptq)");
+  add_switch(command, "--clip-weighted,!--no-clip-weighted", a.clip_weighted,
+             "weight that error by the calibration's second moments (default for gptq)");
+  add_switch(command, "--scale-refit,!--no-scale-refit", a.scale_refit,
+             "fit the scales again to the chosen codes, by least squares (default for gptq)");
 }
 
 void add_layers(CLI::App& command, Arguments& a) {
@@ -104,10 +104,12 @@ void add_layers(CLI::App& command, Arguments& a) {
 void add_bit_plan(CLI::App& command, Arguments& a) {
   auto* budget =
       command
-          .add_option("--bits-budget", a.bits_budget,
-                      "bits per weight on average, group parameters included: each matrix gets 2 "
-                      "to 8 bits by how much its errors cost on the calibration text and, times "
-                      "--fairness, on the probes")
+          .add_option(
+              "--bits-budget", a.bits_budget,
+              "bits per weight on average, group parameters included: each matrix gets 2 "
+              "to 8 bits by how much its errors cost on the calibration text and, times "
+              "--fairness, on the probes (experimental: at 3.3 bits worse than uniform bits, see "
+              "docs/fairness.md)")
           ->check(CLI::PositiveNumber)
           ->type_name("X");
   command.add_option("--save-bit-plan", a.write_bits, "write what --bits-budget chose as JSON")

@@ -46,6 +46,9 @@ struct BitPlan {
 /// answers to the calibrate split's probes move (where there are probes). S = sum |dL/dy|^2 x x^T
 /// of docs/fairness.md; Q is rounded to nearest with the clip search of `options`.
 ///
+/// At 3.3 bits the plan did far worse than uniform bits on the one model that was measured: see
+/// docs/fairness.md before using it.
+///
 /// Needs calibration text. Statistics lie in `options.output`/.libquant-bits while it runs (or in
 /// `options.fairness.statistics`, those of the probes) and are removed. Throws InvalidArgument for
 /// a budget that cannot be kept, an override of bits, or a statistic other than sensitivity;

@@ -271,9 +271,9 @@ const std::vector<GgufCase>& gguf_cases() {
 
 TEST_CASE("A hostile tokenizer.json is refused with the reason") {
   for (const Case& hostile : json_cases()) {
-    auto [tokenizer, config] = files();
-    hostile.spoil(tokenizer, config);
-    expect(hostile, [&] { libquant::tokenizer_from_json(tokenizer, config); });
+    auto changed = files();
+    hostile.spoil(changed.first, changed.second);
+    expect(hostile, [&] { libquant::tokenizer_from_json(changed.first, changed.second); });
   }
 }
 
