@@ -19,7 +19,6 @@ int run(const char* model, const char* output, const std::vector<std::filesystem
   QuantizeOptions options;
   options.layer.method = Method::gptq;
   options.layer.clip = default_clip(Method::gptq);
-  options.layer.scale_refit = default_scale_refit(Method::gptq);
   options.layer.scheme.bits = 4;
   options.layer.scheme.group_size = 64;
   options.calibration.texts = texts;

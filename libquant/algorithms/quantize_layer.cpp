@@ -147,8 +147,6 @@ ClipSearch default_clip(Method method) noexcept {
   return method == Method::gptq ? ClipSearch{.steps = 20, .weighted = true} : ClipSearch{};
 }
 
-bool default_scale_refit(Method method) noexcept { return method == Method::gptq; }
-
 Method method_from(std::string_view name) {
   for (const auto method : {Method::rtn, Method::gptq})
     if (name == to_string(method)) return method;

@@ -23,10 +23,6 @@ Method method_from(std::string_view name);
 /// so that it stays the plain baseline that needs no calibration.
 ClipSearch default_clip(Method method) noexcept;
 
-/// Whether the program refits scales unless told otherwise: for gptq, where it lowers perplexity
-/// (docs/numerics.md); not for rtn, as above.
-bool default_scale_refit(Method method) noexcept;
-
 /// Everything that decides the codes of one layer.
 struct LayerOptions {
   Method method = Method::gptq;
@@ -36,7 +32,7 @@ struct LayerOptions {
   double damping = 0.01;  ///< of mean(diag H)
   std::size_t block_columns = 128;
   /// Group scales (and minimums) are fitted again by least squares once all codes are chosen; see
-  /// scale_refit.h and default_scale_refit(). Needs the metric, for rtn, too.
+  /// scale_refit.h. Needs the metric, for rtn, too.
   bool scale_refit = false;
 };
 

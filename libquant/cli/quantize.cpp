@@ -35,7 +35,6 @@ struct Arguments {
   std::optional<bool> clip_weighted;
   std::optional<double> bits_budget;
   std::filesystem::path read_bits, write_bits;
-  std::optional<bool> scale_refit;
 };
 
 void add_grid(CLI::App& command, Arguments& a) {
@@ -69,8 +68,8 @@ void add_grid(CLI::App& command, Arguments& a) {
       ->check(CLI::PositiveNumber);
   add_switch(command, "--clip-weighted,!--no-clip-weighted", a.clip_weighted,
              "weight that error by the calibration's second moments (default for gptq)");
-  add_switch(command, "--scale-refit,!--no-scale-refit", a.scale_refit,
-             "fit the scales again to the chosen codes, by least squares (default for gptq)");
+  command.add_flag("--scale-refit", layer.scale_refit,
+                   "fit the scales again to the chosen codes, by least squares");
 }
 
 void add_layers(CLI::App& command, Arguments& a) {
@@ -184,7 +183,6 @@ ClipSearch clip_from(const Arguments& a) {
 
 void finish_options(Arguments& a) {
   a.options.layer.clip = clip_from(a);
-  a.options.layer.scale_refit = a.scale_refit.value_or(default_scale_refit(a.options.layer.method));
   if (!a.formats.empty()) a.options.formats = a.formats;
   for (const auto& pattern : a.ignore) {
     LayerOverride ignored;

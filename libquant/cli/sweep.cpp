@@ -38,7 +38,6 @@ int run(Arguments& a) {
   apply_common(a.common);
   finish_audit_options(a);
   a.sweep.quantize.layer.clip = default_clip(a.sweep.quantize.layer.method);
-  a.sweep.quantize.layer.scale_refit = default_scale_refit(a.sweep.quantize.layer.method);
   a.sweep.audit = a.request;
   ProgressLine line(a.common.progress);
   const AuditRun swept = sweep_model(a.model, a.sweep, line.callback());

@@ -71,7 +71,6 @@ QuantizeOptions SweepRequest::study_quantizer() {
   QuantizeOptions options;
   options.layer.method = Method::rtn;
   options.layer.clip = default_clip(Method::rtn);
-  options.layer.scale_refit = default_scale_refit(Method::rtn);
   options.layer.scheme.group_size = 64;
   options.layer.scheme.zero = ZeroKind::minimum;
   return options;

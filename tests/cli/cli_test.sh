@@ -85,6 +85,8 @@ json 'r["layers"] == 14 and r["floor_flops"] > 0' "plan"
 expect 0 "quantize" "$libquant" quantize model -o q --group-fallback 32 "${calibration[@]}" --format gptq --format gguf
 holds out "2 of them with the fallback group" "the plan counts fallback groups"
 holds out "model.layers.1.mlp.down_proj" "the table lists layers"
+grep -q '"clip_weighted": true' q/quantize_report.json ||
+  { echo "FAILED: gptq's clip search is weighted unless told otherwise"; failures=$((failures + 1)); }
 [ ! -s err ] || { echo "FAILED: progress on a standard error that is no terminal"; failures=$((failures + 1)); }
 expect 0 "quantize as JSON" "$libquant" quantize model -o r --method rtn --group-size 32 --json --progress
 json 'len(r["layers"]) == 14 and r["source_type"] == "BF16" and r["quantized_bytes"] > 0' "report"
