@@ -89,7 +89,7 @@ TEST_CASE("a plan is the same at any thread count, and reads back from its JSON"
   const Json expected = to_json(plan_bits(c.model, c.fair("out"), 4.0));
   CHECK(to_json(bit_plan_from_json(expected)) == expected);
   const test_support::ThreadCount guard(3);
-  CHECK(to_json(plan_bits(c.model, c.fair("out"), 4.0)) == expected);
+  CHECK(to_json(plan_bits(c.model, c.fair("out"), 4.0)).dump() == expected.dump());
   Json broken = expected;
   broken.set("groups", Json::Array{Json::object({{"layers", Json::Array{}}})});
   CHECK_THROWS_AS(bit_plan_from_json(broken), FormatError);
