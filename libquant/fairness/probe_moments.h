@@ -27,7 +27,7 @@ struct ProbeMomentsSummary {
 class ProbeMoments {
  public:
   /// `items` are those to be used (split, sampled, shuffled); `text` are windows of calibration
-  /// text, for the neutral statistic. `source` and `options` must outlive it.
+  /// text, for the neutral statistic. `source` must outlive it.
   ProbeMoments(const WeightSource& source, const Tokenizer& tokenizer,
                std::span<const ProbeItem> items, std::span<const std::int32_t> text,
                std::size_t window, const FairnessOptions& options);
@@ -48,7 +48,7 @@ class ProbeMoments {
   void add_differences(BlockMoments& moments, const PassRows& rows) const;
 
   const WeightSource& source_;
-  const FairnessOptions& options_;
+  FairnessOptions options_;
   ProbeTrees probes_;
   std::vector<RowPair> pairs_;
   ProbeMomentsSummary summary_;
