@@ -53,7 +53,7 @@ TEST_CASE("plain moments are shared by layers with the same inputs", "[fairness]
 }
 
 /// All moments of all blocks of a small model under `options`.
-std::vector<std::vector<double>> gathered(const FairnessOptions& options) {
+std::vector<std::vector<double>> gathered(FairnessOptions options) {
   const testing::TinyCheckpoint model;
   const Tokenizer tokenizer(model.spec);
   std::vector<ProbeItem> items;
@@ -69,6 +69,7 @@ std::vector<std::vector<double>> gathered(const FairnessOptions& options) {
   items.push_back(pair);
   const auto text = testing::random_tokens(64, 256, 9);
   ProbeMoments moments(model, tokenizer, items, text, 16, options);
+  options = {};  // the caller's may be gone by the time moments are gathered
   Matrix room(3 * moments.rows(), model.config().hidden_size);
   std::vector<std::vector<double>> all(2 * kLinearRoles.size());
   std::size_t blocks = 0;
