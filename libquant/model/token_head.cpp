@@ -21,30 +21,41 @@ double add_logs(double a, double b) {
   return std::isinf(high) ? high : high + std::log1p(std::exp(std::min(a, b) - high));
 }
 
+void logits_of(ConstMatrixView hidden, ConstMatrixView w, MatrixView z) {
+  kernels::linear_f32(hidden.rows, w.rows, w.cols, hidden.data, hidden.stride, w.data, w.stride,
+                      false, z.data, z.stride);
+}
+
 }  // namespace
 
 TokenHead::TokenHead(const WeightSource& source)
     : source_(source),
       name_(source.config().tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight") {}
 
-// body(first row, first token, weights of the slice, logits of some rows for the slice)
+// body(first token, weights of the slice)
 template <typename Body>
-void TokenHead::for_slices(ConstMatrixView hidden, const Body& body) const {
+void TokenHead::for_weights(const Body& body) const {
   const std::size_t vocabulary = source_.config().vocabulary_size;
-  Matrix weights(std::min(kSlice, vocabulary), hidden.cols);
-  Matrix logits(std::min(kRows, hidden.rows), weights.rows());
+  Matrix weights(std::min(kSlice, vocabulary), source_.config().hidden_size);
   for (std::size_t token = 0; token < vocabulary; token += kSlice) {
     const MatrixView w = weights.view().row_range(0, std::min(kSlice, vocabulary - token));
     source_.load_rows(name_, token, w);
     check_finite(name_, token, w);
+    body(token, w);
+  }
+}
+
+// body(first row, first token, weights of the slice, logits of some rows for the slice)
+template <typename Body>
+void TokenHead::for_slices(ConstMatrixView hidden, const Body& body) const {
+  Matrix logits(std::min(kRows, hidden.rows), std::min(kSlice, source_.config().vocabulary_size));
+  for_weights([&](std::size_t token, ConstMatrixView w) {
     for (std::size_t row = 0; row < hidden.rows; row += kRows) {
-      const std::size_t count = std::min(kRows, hidden.rows - row);
-      const MatrixView z{logits.data(), count, w.rows, w.rows};
-      kernels::linear_f32(count, w.rows, w.cols, hidden.row(row).data(), hidden.stride, w.data,
-                          w.stride, false, z.data, z.stride);
+      const MatrixView z{logits.data(), std::min(kRows, hidden.rows - row), w.rows, w.rows};
+      logits_of(hidden.row_range(row, z.rows), w, z);
       body(row, token, w, z);
     }
-  }
+  });
 }
 
 std::vector<double> TokenHead::log_probabilities(ConstMatrixView hidden,
@@ -95,25 +106,19 @@ Matrix TokenHead::gradient(ConstMatrixView hidden, std::span<const std::int32_t>
 // body(first row, weights of the slice, teacher's logits and own logits of some rows for the slice)
 template <typename Body>
 void TokenHead::for_pairs(ConstMatrixView teacher, ConstMatrixView hidden, const Body& body) const {
-  const std::size_t vocabulary = source_.config().vocabulary_size;
-  Matrix weights(std::min(kSlice, vocabulary), hidden.cols);
   const std::size_t most = std::min(kRows / 2, hidden.rows);
-  Matrix first(most, weights.rows()), second(most, weights.rows());
-  for (std::size_t token = 0; token < vocabulary; token += kSlice) {
-    const MatrixView w = weights.view().row_range(0, std::min(kSlice, vocabulary - token));
-    source_.load_rows(name_, token, w);
-    check_finite(name_, token, w);
+  const std::size_t wide = std::min(kSlice, source_.config().vocabulary_size);
+  Matrix first(most, wide), second(most, wide);
+  for_weights([&](std::size_t, ConstMatrixView w) {
     for (std::size_t row = 0; row < hidden.rows; row += most) {
       const std::size_t count = std::min(most, hidden.rows - row);
       const MatrixView t{first.data(), count, w.rows, w.rows};
       const MatrixView z{second.data(), count, w.rows, w.rows};
-      kernels::linear_f32(count, w.rows, w.cols, teacher.row(row).data(), teacher.stride, w.data,
-                          w.stride, false, t.data, t.stride);
-      kernels::linear_f32(count, w.rows, w.cols, hidden.row(row).data(), hidden.stride, w.data,
-                          w.stride, false, z.data, z.stride);
+      logits_of(teacher.row_range(row, count), w, t);
+      logits_of(hidden.row_range(row, count), w, z);
       body(row, w, t, z);
     }
-  }
+  });
 }
 
 TokenHead::Distilled TokenHead::distill(ConstMatrixView teacher, ConstMatrixView hidden,

@@ -33,6 +33,8 @@ class TokenHead {
 
  private:
   template <typename Body>
+  void for_weights(const Body& body) const;
+  template <typename Body>
   void for_slices(ConstMatrixView hidden, const Body& body) const;
   template <typename Body>
   void for_pairs(ConstMatrixView teacher, ConstMatrixView hidden, const Body& body) const;
