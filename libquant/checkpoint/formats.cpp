@@ -102,7 +102,7 @@ Format format_from(std::string_view name) {
 std::span<const Format> formats() noexcept { return kFormats; }
 
 std::string why_not(Format format, const Scheme& scheme, std::size_t rows, std::size_t cols) {
-  const std::string why = reason(format, scheme, rows, cols);
+  std::string why = reason(format, scheme, rows, cols);
   if (why.empty()) return why;
   std::string others;
   for (const Format other : kFormats)

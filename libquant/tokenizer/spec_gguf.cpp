@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -243,7 +245,7 @@ void write_vocabulary(const TokenizerSpec& spec, GgufMetadata& metadata) {
     require<NotSupported>(left.find(' ') == left.npos && right.find(' ') == right.npos,
                           "writing {}: the merge \"{}\" + \"{}\" has a space in it", kMerges, left,
                           right);
-    merges.push_back(left + " " + right);
+    merges.push_back(fmt::format("{} {}", left, right));
   }
   metadata.set(kTokens, GgufValue::string_array(spec.tokens));
   metadata.set(kTypes, GgufValue::i32_array(std::move(types)));

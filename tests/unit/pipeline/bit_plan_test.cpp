@@ -15,7 +15,6 @@ namespace libquant {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::contents;
 using testing::FairCase;
 using testing::holds;
 using testing::message_of;

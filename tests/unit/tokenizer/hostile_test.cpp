@@ -49,7 +49,7 @@ std::pair<Json, Json> files() {
   return testing::tokenizer_files(testing::golden_tokenizers() / "tiny_byte_level");
 }
 
-std::function<void(Json&, Json&)> in_model(std::string key, Json value) {
+std::function<void(Json&, Json&)> in_model(const std::string& key, const Json& value) {
   return [=](Json& tokenizer, Json&) {
     Json model = tokenizer.at("model");
     model.set(key, value);
@@ -57,11 +57,11 @@ std::function<void(Json&, Json&)> in_model(std::string key, Json value) {
   };
 }
 
-std::function<void(Json&, Json&)> in_file(std::string key, Json value) {
+std::function<void(Json&, Json&)> in_file(const std::string& key, const Json& value) {
   return [=](Json& tokenizer, Json&) { tokenizer.set(key, value); };
 }
 
-std::function<void(Json&, Json&)> in_config(std::string key, Json value) {
+std::function<void(Json&, Json&)> in_config(const std::string& key, const Json& value) {
   return [=](Json&, Json& config) { config.set(key, value); };
 }
 
@@ -69,7 +69,7 @@ Json vocabulary(std::initializer_list<std::pair<std::string, Json>> entries) {
   return Json::object(entries);
 }
 
-std::function<void(Json&, Json&)> only_vocabulary(Json vocab) {
+std::function<void(Json&, Json&)> only_vocabulary(const Json& vocab) {
   return [=](Json& tokenizer, Json& config) {
     in_model("vocab", vocab)(tokenizer, config);
     in_file("added_tokens", nullptr)(tokenizer, config);
