@@ -140,12 +140,17 @@ Json to_json(const QuantizeReport& r) {
   return json;
 }
 
+std::vector<std::filesystem::path> files_of_report(const Json& json) {
+  const std::vector<std::string> files = strings_at(json, "files");
+  return {files.begin(), files.end()};
+}
+
 QuantizeReport report_from_json(const Json& json) {
   QuantizeReport r;
   for (const auto& [key, member] : kTexts) r.*member = string_at(json, key);
   for (const auto& [key, member] : kCounts) r.*member = size_at(json, key);
   for (const auto& [key, member] : kNumbers) r.*member = number_at(json, key);
-  for (const auto& file : strings_at(json, "files")) r.files.emplace_back(file);
+  r.files = files_of_report(json);
   r.ignored = strings_at(json, "ignored");
   r.notes = strings_at(json, "notes");
   if (const Json* fairness = json.find("fairness")) r.fairness = fair_report_from_json(*fairness);

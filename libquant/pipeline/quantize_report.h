@@ -65,6 +65,9 @@ NamedLayerReport layer_report_from_json(const Json& json);
 Json to_json(const QuantizeReport& report);
 /// FormatError naming the key when one is missing or has another type.
 QuantizeReport report_from_json(const Json& json);
+/// Only the files that a run wrote, which reports of other versions of libquant name in the same
+/// way.
+std::vector<std::filesystem::path> files_of_report(const Json& json);
 
 Json to_json(const Scheme& scheme);
 Scheme scheme_from_json(const Json& json);

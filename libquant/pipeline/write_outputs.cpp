@@ -30,7 +30,7 @@ void remove_earlier_result(const fs::path& output, const std::vector<fs::path>& 
   const fs::path report = output / kReportFile;
   if (!fs::exists(report)) return;
   const std::set<fs::path> kept(keep.begin(), keep.end());
-  for (const auto& file : report_from_json(Json::parse_file(report)).files) {
+  for (const auto& file : files_of_report(Json::parse_file(report))) {
     const fs::path normal = file.lexically_normal();
     const bool inside = normal.is_relative() && *normal.begin() != "..";
     if (inside && !kept.contains(normal)) fs::remove(output / normal);
