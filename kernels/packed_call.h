@@ -29,10 +29,6 @@ struct ColumnTiles {
   std::size_t first(std::size_t t) const noexcept {
     return t * narrow + smaller(t, wide_ones) * unit;
   }
-  std::size_t tile_of(std::size_t column) const noexcept {
-    const std::size_t wide = wide_ones * (narrow + unit);
-    return column < wide ? column / (narrow + unit) : wide_ones + (column - wide) / narrow;
-  }
 };
 
 /// Columns of a tile, and the token that the first of them belongs to.
@@ -86,19 +82,14 @@ struct PackedCall {
     for (std::size_t p = 0; p < panels; ++p)
       finish(first + p * apart, columns, totals + p * columns.count * kPanelRows, y);
   }
-  /// Calls body(i) for groups of `panels_each` panels on the call's threads; `columns` columns meet
-  /// the bytes of each.
+  /// Calls body(begin, end) for ranges of groups of `panels_each` panels on the call's threads;
+  /// `columns` columns meet the bytes of each.
   template <typename Body>
   void for_panels(std::size_t groups, std::size_t panels_each, std::size_t columns,
                   const Body& body) const noexcept {
     const std::size_t least =
         ceil_div(kItemBytes, panels_each * format.panel_bytes() * columns + 1);
-    parallel_ranges(
-        groups, least,
-        [&](std::size_t begin, std::size_t end) {
-          for (std::size_t i = begin; i < end; ++i) body(i);
-        },
-        options.threads);
+    parallel_ranges(groups, least, body, options.threads);
   }
 };
 

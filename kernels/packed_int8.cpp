@@ -65,12 +65,14 @@ struct IntPass {
     const QuantizeJob job{
         runs,  f.cols, f.blocks(), tiles.unit == 2, call.options.scale, call.options.tensor_scale,
         factor};
+    // Each tile by one thread: threads that write the same lines hold each other up.
     parallel_for(
-        tiles.columns / tiles.unit, 4,
-        [&](std::size_t token) {
-          const std::size_t column = token * tiles.unit, t = tiles.tile_of(column);
-          const std::size_t first = tiles.first(t);
-          call.table.quantize(job, x + token * ldx, column - first, columns(first, tiles.width(t)));
+        tiles.count, 1,
+        [&](std::size_t t) {
+          const PackedTokens to = columns(tiles.first(t), tiles.width(t));
+          const float* row = x + tiles.first(t) / tiles.unit * ldx;
+          for (std::size_t column = 0; column < to.columns; column += tiles.unit, row += ldx)
+            call.table.quantize(job, row, column, to);
         },
         call.options.threads);
   }
@@ -97,7 +99,9 @@ struct IntPass {
   void multiply_stream(const PackedOutputs& y) const {
     const std::size_t panels = call.table.stream_panels[tiles.columns - 1];
     const std::size_t apart = ceil_div(call.format.panels(), panels);
-    call.for_panels(apart, panels, 1, [&](std::size_t p) { stream_panels(p, apart, y); });
+    call.for_panels(apart, panels, 1, [&](std::size_t p, std::size_t end) {
+      for (; p < end; ++p) stream_panels(p, apart, y);
+    });
   }
 };
 
@@ -255,7 +259,9 @@ void packed_matmul_int8(const PackedCall& call, std::size_t tokens, bool residua
     const TilePass tiles(pass);
     const std::size_t panels = call.table.tile_panels;
     call.for_panels(ceil_div(call.format.panels(), panels), panels, pass.tiles.columns,
-                    [&](std::size_t i) { tiles.multiply_panels(i * panels, outputs); });
+                    [&](std::size_t i, std::size_t end) {
+                      for (; i < end; ++i) tiles.multiply_panels(i * panels, outputs);
+                    });
   }
 }
 

@@ -150,13 +150,16 @@ TEST_CASE("long rows, many tokens and many panels give the reference's bytes", "
   for (const std::string& isa : packed_isas_under_test()) {
     const ForcedIsa forced(isa);
     Rng rng(6);
-    // Beyond a chunk of blocks, beyond the longest run, beyond the tokens of one pass.
+    // Beyond a chunk of blocks, beyond the longest run, beyond the tokens of one pass, beyond the
+    // columns whose activations stay in cache for several panels.
     Case chunks(rng, {40, 1300, 4, 0}, 13), longest(rng, {3, 33000, 8, 0}, 5),
-        passes(rng, {17, 256, 3, 128}, 300), panels(rng, {300, 64, 2, 64}, 3);
+        passes(rng, {17, 256, 3, 128}, 300), panels(rng, {300, 64, 2, 64}, 3),
+        spans(rng, {35, 1300, 4, 0}, 130);
     chunks.options.scale = longest.options.scale = ActivationScale::token;
     longest.options.mode = ActivationMode::int8;
     longest.options.alpha = 1;
-    for (Case* c : {&chunks, &longest, &passes, &panels}) {
+    panels.options.threads = spans.options.threads = 1;  // one thread gets all panels
+    for (Case* c : {&chunks, &longest, &passes, &panels, &spans}) {
       check(*c, isa);
       c->options.mode = ActivationMode::exact;
       if (c != &longest) check(*c, isa);
