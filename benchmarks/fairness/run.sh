@@ -91,6 +91,10 @@ compare() {
   [[ " ${models[*]} " != *" fair-1 "* ]] || gain=(--gain fair-1)
   "$pairs" "${files[@]}" --probes "$@" --base "$scores/$(basename "$model").jsonl" --reference plain "${gain[@]}"
 }
+# uniform_bits NAME: the bits per weight of a model with the same bits everywhere, as a budget for others.
+uniform_bits() {
+  python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["bits_per_weight"])' "$folder/$1/quantize_report.json"
+}
 # Every method of a grid; symmetric grids only get what the comparison needs.
 make_models() {
   seeded plain "${short[@]}"
@@ -106,7 +110,11 @@ make_models() {
   quantize shuffled-pairs-1 shuffled-pairs-1 "${term[@]}"
   probes published 0.1 --fairness-statistic pair_differences --fairness-mode fair-gptq-2509.15206
   quantize published-0.1 published-0.1 "${term[@]}"
-  [ -n "$full" ] || return 0
+  probes sensitivity 1; quantize refined-1 refined-1 "${term[@]}" --refine-steps 40
+  [ -n "$full$only" ] || return 0
+  probes sensitivity 0; quantize refined-0 refined-0 "${term[@]}" --refine-steps 40
+  probes sensitivity 1; quantize selected selected "${term[@]}" --fairness-trials 4
+  quantize mixed-1 mixed-1 "${term[@]}" --bits-budget "$(uniform_bits plain)"
   probes sensitivity 0.25; quantize fair-0.25 fair-0.25 "${term[@]}"
   probes sensitivity 4; quantize fair-4 fair-4 "${term[@]}"
 }

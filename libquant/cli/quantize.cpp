@@ -107,7 +107,7 @@ void add_bit_plan(CLI::App& command, Arguments& a) {
               "--bits-budget", a.bits_budget,
               "bits per weight on average, group parameters included: each matrix gets 2 "
               "to 8 bits by how much its errors cost on the calibration text and, times "
-              "--fairness, on the probes (experimental: at 3.3 bits worse than uniform bits, see "
+              "--fairness, on the probes (experimental: measured no better than uniform bits, see "
               "docs/fairness.md)")
           ->check(CLI::PositiveNumber)
           ->type_name("X");

@@ -119,9 +119,7 @@ std::vector<double> combined(const std::vector<Sensitivity>& parts, const Planne
 }
 
 double predicted_loss(ConstMatrixView weights, Metric& metric, const PlannedLayer& layer) {
-  LayerOptions options = layer.options;
-  options.method = Method::rtn;
-  const LayerResult rounded = quantize_layer(weights, metric, options, layer.tensor());
+  const LayerResult rounded = quantize_layer(weights, metric, layer.options, layer.tensor());
   return layer_error(weights, rounded.matrix, &metric) / (2 * static_cast<double>(layer.rows));
 }
 
@@ -234,7 +232,7 @@ BitPlan plan_bits(const Checkpoint& source, const QuantizeOptions& options, doub
   const CalibrationSet calibration =
       draw_calibration(Tokenizer(source.tokenizer()), options.calibration);
   auto parts = prepare_sensitivities(source, grid, calibration, scratch.folder);
-  // Rounding to six widths with a clip search costs about as much as the text's statistics.
+  // Six widths with a clip search cost about as much as the text's statistics.
   const double rounding = fair_statistics_flops(source.config(), *parts.front().fair);
   double total = rounding;
   for (const Sensitivity& part : parts) total += fair_statistics_flops(source.config(), *part.fair);

@@ -44,9 +44,9 @@ struct BitPlan {
 ///
 /// nats: what ordinary text loses per token plus, times `options.fairness.strength`, what the
 /// answers to the calibrate split's probes move (where there are probes). S = sum |dL/dy|^2 x x^T
-/// of docs/fairness.md; Q is rounded to nearest with the clip search of `options`.
+/// of docs/fairness.md; Q is what `options.layer` makes under that form.
 ///
-/// At 3.3 bits the plan did far worse than uniform bits on the one model that was measured: see
+/// On the one model that was measured, plans did no better than the same bits everywhere: see
 /// docs/fairness.md before using it.
 ///
 /// Needs calibration text. Statistics lie in `options.output`/.libquant-bits while it runs (or in
