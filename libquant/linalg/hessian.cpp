@@ -36,21 +36,32 @@ void Hessian::close_chunk() const noexcept {
   open_ = 0;
 }
 
+bool Hessian::finite_diagonal() const noexcept {
+  double sum = 0;
+  for (std::size_t i = 0; i < size_; ++i) sum += values_[i * size_ + i];
+  return std::isfinite(sum);
+}
+
 void Hessian::add(ConstMatrixView x) {
   require(x.cols == size_, "Hessian of {} inputs: {} activations per token were given", size_,
           x.cols);
-  if (first_not_finite(x))
-    fail<Error>("Hessian of {} inputs: {} of {} activations are not finite", size_,
-                count_not_finite(x), x.rows * x.cols);
-  tokens_ += x.rows;
+  const ConstMatrixView given = x;
+  const auto check = [&](bool fine) {
+    if (!fine && first_not_finite(given))
+      fail<Error>("Hessian of {} inputs: {} of {} activations are not finite", size_,
+                  count_not_finite(given), given.rows * given.cols);
+  };
   while (x.rows > 0) {
     if (open_ == 0 && x.rows >= kChunk) {
       const std::size_t whole = x.rows / kChunk * kChunk;
       kernels::syrk_f64_f32(whole, size_, x.data, x.stride, values_.data(), size_);
+      // The square of an odd value shows there, so the activations need not be read once more.
+      check(finite_diagonal());
       x = x.row_range(whole, x.rows - whole);
       continue;
     }
     const std::size_t take = std::min(x.rows, kChunk - open_);
+    check(!first_not_finite(x.row_range(0, take)));
     pending_.resize(kChunk * size_);
     for (std::size_t r = 0; r < take; ++r)
       std::ranges::copy(x.row(r), pending_.data() + (open_ + r) * size_);
@@ -58,6 +69,7 @@ void Hessian::add(ConstMatrixView x) {
     if (open_ == kChunk) close_chunk();
     x = x.row_range(take, x.rows - take);
   }
+  tokens_ += given.rows;
 }
 
 }  // namespace libquant

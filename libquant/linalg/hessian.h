@@ -17,8 +17,8 @@ class Hessian {
  public:
   explicit Hessian(std::size_t size);
 
-  /// x: [tokens x size]. Throws Error naming the count when an activation is not finite; nothing of
-  /// that call is kept.
+  /// x: [tokens x size]. Throws Error naming the count when an activation is not finite; the
+  /// Hessian is then of no more use.
   void add(ConstMatrixView x);
 
   std::size_t size() const noexcept { return size_; }
@@ -33,6 +33,7 @@ class Hessian {
 
  private:
   void close_chunk() const noexcept;
+  bool finite_diagonal() const noexcept;
 
   std::size_t size_;
   std::size_t tokens_ = 0;

@@ -181,6 +181,21 @@ std::size_t chunk_tokens(std::size_t tokens, std::size_t window) {
   return std::min(tokens, windows * window);
 }
 
+std::vector<bool> kept_states(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
+                              std::size_t window) {
+  // Where a file of a gigabyte takes two seconds and the forward pass makes 250 GFLOP/s.
+  constexpr double kFlopsPerByte = 25000, kSmall = 1e6;
+  const double bytes = 4 * d(tokens) * d(config.hidden_size);
+  std::vector<bool> kept(config.layers);
+  double flops = 0;
+  for (std::size_t block = 0; block + 1 < config.layers; ++block) {
+    flops += block_flops(config, plan, block, tokens, window).forward;
+    kept[block] = tokens > 0 && (bytes <= kSmall || flops >= kFlopsPerByte * bytes);
+    if (kept[block]) flops = 0;
+  }
+  return kept;
+}
+
 double array_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
                    std::size_t window) {
   double codes = 0;

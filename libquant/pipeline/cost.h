@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "libquant/model/config.h"
 #include "libquant/pipeline/layer_plan.h"
@@ -40,6 +41,12 @@ double floor_flops(const ModelConfig& config, const LayerPlan& plan, std::size_t
 
 /// Tokens that pass through a stage together: whole windows, about 1,024 tokens.
 std::size_t chunk_tokens(std::size_t tokens, std::size_t window);
+
+/// Whether the hidden states after each block are written to the work folder: where computing them
+/// again from the last written ones takes about fifty times as long as writing them, and where they
+/// are small. Never after the last block, whose output is not computed.
+std::vector<bool> kept_states(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
+                              std::size_t window);
 
 /// What arrays in use and free ones that are kept for later (libquant/core/large_vector.h) may take
 /// together without raising the peak: no more than the largest stage of a block needs.

@@ -39,6 +39,8 @@ QuantizeRun::QuantizeRun(const Checkpoint& source, const QuantizeOptions& option
       prepared_(prepared),
       fingerprint_(fingerprint),
       work_(options.output, fingerprint, options.overwrite),
+      kept_states_(kept_states(source.config(), prepared.layers, prepared.calibration.tokens.size(),
+                               prepared.calibration.window)),
       first_(count_finished()),
       progress_(progress, total_work()) {
   work_.remove_from(first_);
@@ -110,15 +112,18 @@ void QuantizeRun::prepare_fair_solver() {
                                               prepared_.calibration.windows());
 }
 
-bool QuantizeRun::restore_state(Matrix& hidden) {
-  const std::string state = open_block(first_ - 1)->state();
+// Returns the first block that the states have not passed; 0 where they cannot be had.
+std::size_t QuantizeRun::restore_state(Matrix& hidden) {
+  std::size_t next = first_;
+  while (next > 0 && !kept_states_[next - 1]) --next;
+  if (next == 0) return 0;
   try {
-    hidden = read_state_file(work_.state(first_ - 1), state, prepared_.calibration.tokens.size(),
-                             source_.config().hidden_size);
-    return true;
+    hidden = read_state_file(work_.state(next - 1), open_block(next - 1)->state(),
+                             prepared_.calibration.tokens.size(), source_.config().hidden_size);
+    return next;
   } catch (const Error& error) {
     notes_.push_back(fmt::format("{}; hidden states computed again", error.what()));
-    return false;
+    return 0;
   }
 }
 
@@ -135,15 +140,15 @@ BlockQuantizer QuantizeRun::start_quantizer() {
   const ModelConfig& config = source_.config();
   Matrix hidden;
   const bool wanted = forward() && first_ < blocks();
-  const bool restored = wanted && first_ > 0 && restore_state(hidden);
-  if (wanted && !restored) {
+  const std::size_t next = wanted ? restore_state(hidden) : 0;
+  if (wanted && next == 0) {
     hidden = embed_tokens(source_, set.tokens);
     source_.release(kEmbeddings);
   }
   BlockQuantizer quantizer(config, prepared_.layers, std::move(hidden), set.window, work_.path(),
                            progress_);
-  if (wanted && !restored)
-    for (std::size_t block = 0; block < first_; ++block)
+  if (wanted)
+    for (std::size_t block = next; block < first_; ++block)
       quantizer.replay(block, finished_weights(block));
   return quantizer;
 }
@@ -157,12 +162,12 @@ void QuantizeRun::compute_block(BlockQuantizer& quantizer, std::size_t block,
   finished.seconds = quantizer.take_seconds();
   for (const auto& layer : prepared_.layers.block(block)) source_.release(layer.tensor());
   finish(commit);
-  const Matrix* hidden = forward() && block + 1 < blocks() ? &quantizer.hidden() : nullptr;
+  const Matrix* hidden = kept_states_[block] ? &quantizer.hidden() : nullptr;
   commit = std::async(std::launch::async, [this, hidden, finished = std::move(finished)]() mutable {
     // The state first: the block file's appearance is what commits both.
     if (hidden != nullptr) finished.state = write_state_file(work_.state(finished.block), *hidden);
     write_block_file(work_.block(finished.block), finished);
-    if (finished.block > 0) work_.remove_state(finished.block - 1);
+    if (hidden != nullptr) work_.remove_states_before(finished.block);
   });
 }
 

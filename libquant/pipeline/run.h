@@ -48,7 +48,7 @@ class QuantizeRun {
   double refine_work() const;
   std::filesystem::path fair_folder() const;
   void prepare_fair_solver();
-  bool restore_state(Matrix& hidden);
+  std::size_t restore_state(Matrix& hidden);
   BlockWeights finished_weights(std::size_t block) const;
   void compute_block(BlockQuantizer& quantizer, std::size_t block, std::future<void>& commit);
   WriteOptions write_options() const;
@@ -61,7 +61,8 @@ class QuantizeRun {
   const Json& fingerprint_;
   std::vector<std::string> notes_;
   WorkFolder work_;
-  std::size_t first_;  ///< blocks finished by earlier calls
+  std::vector<bool> kept_states_;  ///< by block
+  std::size_t first_;              ///< blocks finished by earlier calls
   ProgressMeter progress_;
   std::unique_ptr<FairStatistics> fair_statistics_;
   std::unique_ptr<FairSolver> fair_solver_;

@@ -149,7 +149,9 @@ void WorkFolder::remove_from(std::size_t first) {
   }
 }
 
-void WorkFolder::remove_state(std::size_t index) { fs::remove(state(index)); }
+void WorkFolder::remove_states_before(std::size_t index) {
+  for (std::size_t i = 0; i < index; ++i) fs::remove(state(i));
+}
 
 void WorkFolder::finish() {
   const fs::path trash = path_.parent_path() / kTrashName;

@@ -44,8 +44,8 @@ class FolderLock {
 };
 
 /// `output`/.libquant-work while a run is under way: the fingerprint, one file per finished block,
-/// hidden states after the newest one, results before they are moved to their place. Locked against
-/// a second process.
+/// hidden states after one of the newest, results before they are moved to their place. Locked
+/// against a second process.
 class WorkFolder {
  public:
   /// Creates it, or continues it when it has the same fingerprint (InvalidArgument naming the
@@ -59,7 +59,8 @@ class WorkFolder {
 
   /// Removes block and state files from `first` on, and leftovers of writes that were cut short.
   void remove_from(std::size_t first);
-  void remove_state(std::size_t index);
+  /// Removes the state files of blocks before `index`.
+  void remove_states_before(std::size_t index);
   /// Removes everything; the folder disappears under its name in one step.
   void finish();
 

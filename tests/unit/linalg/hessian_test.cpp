@@ -71,23 +71,39 @@ TEST_CASE("the Hessian reads rows that are further apart than they are long", "[
   CHECK(lower_copy(strided) == lower_copy(compact));
 }
 
-TEST_CASE("activations that are not finite are refused with their number, and leave no trace",
-          "[linalg]") {
-  Matrix x = correlated_activations(10, 8, 4);
-  Hessian clean(8), hit(8);
-  clean.add(x);
-  hit.add(x);
-  Matrix bad = x.clone();
-  bad(3, 2) = std::numeric_limits<float>::quiet_NaN();
-  bad(9, 7) = -std::numeric_limits<float>::infinity();
-  try {
-    hit.add(bad);
-    FAIL("accepted");
-  } catch (const libquant::Error& error) {
-    CHECK(std::string(error.what()).find("2 of 80 activations are not finite") !=
-          std::string::npos);
+TEST_CASE("activations that are not finite are refused with their number", "[linalg]") {
+  const float odd[] = {std::numeric_limits<float>::quiet_NaN(),
+                       -std::numeric_limits<float>::infinity()};
+  for (const std::size_t rows : {10, 256, 700}) {
+    for (const std::size_t before : {0, 10, 512}) {
+      for (const std::size_t at : {std::size_t{0}, rows / 2, rows - 1}) {
+        INFO(rows << " rows after " << before << ", the odd ones in row " << at);
+        Hessian hit(8);
+        hit.add(correlated_activations(before, 8, 4));
+        Matrix bad = correlated_activations(rows, 8, 5);
+        bad(at, 2) = odd[0];
+        bad(rows - 1 - at, 7) = odd[1];
+        try {
+          hit.add(bad);
+          FAIL("accepted");
+        } catch (const libquant::Error& error) {
+          CHECK(std::string(error.what())
+                    .find("2 of " + std::to_string(8 * rows) + " activations are not finite") !=
+                std::string::npos);
+        }
+      }
+    }
   }
-  CHECK(hit.tokens() == 10);
-  CHECK(lower_copy(hit) == lower_copy(clean));
-  CHECK_THROWS_AS(hit.add(Matrix(3, 9)), libquant::InvalidArgument);
+  CHECK_THROWS_AS(Hessian(8).add(Matrix(3, 9)), libquant::InvalidArgument);
+}
+
+TEST_CASE("finite activations whose squares overflow are taken", "[linalg]") {
+  Matrix x = correlated_activations(256, 8, 4);
+  x(3, 2) = 1e30f;
+  Hessian hessian(8);
+  hessian.add(x);
+  hessian.add(x);
+  CHECK(hessian.tokens() == 512);
+  CHECK_FALSE(std::isfinite(hessian.diagonal(2)));
+  CHECK(std::isfinite(hessian.diagonal(3)));
 }

@@ -67,6 +67,24 @@ TEST_CASE("a run stopped again and again after each block ends with the same byt
   CHECK(contents(options.output) == contents(whole.output));
 }
 
+TEST_CASE("a run whose large states are not written after each block resumes to the same bytes") {
+  const PipelineCase c;
+  write_file(c.folder / "text.txt", testing::made_up_text(40000, 1));
+  auto options = c.options("whole");
+  options.calibration.windows = 64;
+  options.calibration.window = 72;  // 64 x 72 tokens of 256 bytes
+  quantize_model(c.model, options);
+  const auto expected = contents(options.output);
+  options.output = c.folder / "part";
+  run_partly(c, options, 1);
+  CHECK_FALSE(std::filesystem::exists(options.output / ".libquant-work" / "state-0000.bin"));
+  options.resume = true;
+  const auto report = quantize_model(c.model, options);
+  CHECK(report.blocks_resumed == 1);
+  CHECK(report.notes.empty());
+  CHECK(contents(options.output) == expected);
+}
+
 TEST_CASE("resuming a finished run computes nothing; resuming with nothing there starts") {
   const PipelineCase c;
   auto options = c.options("out");
