@@ -59,7 +59,7 @@ std::byte* allocate(std::size_t bytes) {
 }
 
 // From this many tokens on, widening the weights once costs less than the dense product gains.
-constexpr std::size_t kManyTokens = 128;
+constexpr std::size_t kManyTokens = 1024;
 
 // y = x W^T (+ y) by the dense kernel, of weights widened a few megabytes at a time.
 void multiply_widened(const kernels::PackedFormat& format, const std::byte* packed,

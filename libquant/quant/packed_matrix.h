@@ -43,7 +43,7 @@ class PackedMatrix {
   int stored_bits() const noexcept;
 
   /// y[x.rows x rows] = x W^T + bias (+ y where `accumulate`); `bias` is empty or [rows]. The same
-  /// bytes at any number of threads; of exact products of 128 rows and more sums run in another
+  /// bytes at any number of threads; of exact products of 1024 rows and more sums run in another
   /// order than of fewer (dense products of weights widened 4 MB at a time). InvalidArgument for
   /// sizes that do not fit.
   void multiply(ConstMatrixView x, MatrixView y, Activations activations = Activations::exact,

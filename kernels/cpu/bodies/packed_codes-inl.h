@@ -43,10 +43,10 @@ LIBQUANT_INLINE Bytes codes_at(const std::uint8_t* block) noexcept {
   }
 }
 
-// Scales or minimums of group `g` in the rows of vector `v`.
-LIBQUANT_INLINE F32 load_reals(PackedScale type, const unsigned char* from, std::size_t g,
+// Scales or minimums in the rows of vector `v`; those of the group begin at `group_row`.
+LIBQUANT_INLINE F32 load_reals(PackedScale type, const unsigned char* from, std::size_t group_row,
                                std::size_t v) noexcept {
-  const std::size_t i = g * kPanelRows + v * Words::kLanes;
+  const std::size_t i = group_row + v * Words::kLanes;
   const auto* half = reinterpret_cast<const std::uint16_t*>(from) + i;
   if (__builtin_expect(type == PackedScale::f16, 1)) return F32::from_f16(half);
   if (type == PackedScale::bf16) return F32::from_bf16(half);

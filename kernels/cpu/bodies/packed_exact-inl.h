@@ -43,7 +43,7 @@ void dequantize_blocks(const PackedFormat& format, const unsigned char* panel, s
   for (std::size_t b = 0; b < count; ++b, codes += kBits * kLineBytes) {
     const std::size_t group = (first + b) / group_blocks;
     for (std::size_t v = 0; v < kPanelVecs; ++v) {
-      const F32 scale = load_reals(format.scale, panel, group, v);
+      const F32 scale = load_reals(format.scale, panel, group * kPanelRows, v);
       const std::uint8_t* block = codes + v * kVecBytes;
       float* out = weights + b * kBlockColumns * kPanelRows + v * Words::kLanes;
       const auto put = [&](std::size_t column, F32 level)
@@ -55,7 +55,7 @@ void dequantize_blocks(const PackedFormat& format, const unsigned char* panel, s
         const std::uint8_t* zeros = second + group * kPanelRows + v * Words::kLanes;
         each_level<kBits, false>(block, Words::from_bytes(zeros).to_float(), put);
       } else {
-        const F32 minimum = load_reals(format.scale, second, group, v);
+        const F32 minimum = load_reals(format.scale, second, group * kPanelRows, v);
         each_level<kBits, true>(block, F32::zero(),
                                 [&](std::size_t column, F32 level) LIBQUANT_LAMBDA {
                                   fused(scale, level, minimum).store(out + column * kPanelRows);

@@ -142,50 +142,76 @@ struct LaneMultiplier {
   }
 };
 
+// Where the values of a run begin in arrays [run][columns] and [group][16].
+struct RunPlace {
+  std::size_t token, row;
+  // Symmetric codes, fp16 scales: for these the end of a run has one test, the others have more.
+  bool plain;
+};
+
+template <std::size_t kColumns>
+LIBQUANT_INLINE RunPlace place_of(const PackedJob& job) noexcept {
+  const PackedFormat& f = *job.format;
+  return {job.run * kColumns, f.group == 0 ? 0 : job.run * kPanelRows,
+          f.zero == PackedZero::symmetric && f.scale == PackedScale::f16};
+}
+
 // The sums of a run before its first product: minus the zero point times the sum of x.
 template <std::size_t kVecs, std::size_t kColumns>
-LIBQUANT_INLINE void start_run(const PackedJob& job, std::size_t run, std::int32_t bias,
+LIBQUANT_INLINE void start_run(const PackedJob& job, const RunPlace& run, std::int32_t bias,
                                Words (&sum)[kVecs][kColumns]) noexcept {
-  const std::int32_t* starts = job.tokens.starts + run * kColumns;
-  const std::size_t group = job.format->group == 0 ? 0 : run;
-  LIBQUANT_UNROLL
-  for (std::size_t v = 0; v < kVecs; ++v) {
-    if (job.format->zero == PackedZero::integer) {
+  const std::int32_t* starts = job.tokens.starts + run.token;
+  if (__builtin_expect(!run.plain && job.format->zero == PackedZero::integer, 0)) {
+    LIBQUANT_UNROLL
+    for (std::size_t v = 0; v < kVecs; ++v) {
       const unsigned char* zeros = job.panels[v / kPanelVecs] + job.format->zeros_offset();
-      const Words zero =
-          Words::from_bytes(zeros + group * kPanelRows + v % kPanelVecs * Words::kLanes) -
-          Words::broadcast(bias);
+      const Words zero = Words::from_bytes(zeros + run.row + v % kPanelVecs * Words::kLanes) -
+                         Words::broadcast(bias);
       LIBQUANT_UNROLL
       for (std::size_t j = 0; j < kColumns; ++j) sum[v][j] = zero * Words::broadcast(starts[j]);
-    } else {
-      LIBQUANT_UNROLL
-      for (std::size_t j = 0; j < kColumns; ++j) sum[v][j] = Words::broadcast(starts[j]);
     }
+    return;
+  }
+  LIBQUANT_UNROLL
+  for (std::size_t v = 0; v < kVecs; ++v) {
+    LIBQUANT_UNROLL
+    for (std::size_t j = 0; j < kColumns; ++j) sum[v][j] = Words::broadcast(starts[j]);
   }
 }
 
 // Adds a finished run to the totals.
 template <std::size_t kVecs, std::size_t kColumns>
-LIBQUANT_INLINE void end_run(const PackedJob& job, std::size_t run,
+LIBQUANT_INLINE void end_run(const PackedJob& job, const RunPlace& run,
                              const Words (&sum)[kVecs][kColumns],
                              F32 (&total)[kVecs][kColumns]) noexcept {
-  const PackedFormat& format = *job.format;
-  const float* scales = job.tokens.scales + run * kColumns;
-  const float* moments = job.tokens.moments + run * kColumns;
-  const std::size_t group = job.format->group == 0 ? 0 : run;
+  const auto reals = [&](PackedScale type, std::size_t offset, F32(&to)[kVecs]) LIBQUANT_LAMBDA {
+    LIBQUANT_UNROLL
+    for (std::size_t v = 0; v < kVecs; ++v)
+      to[v] = load_reals(type, job.panels[v / kPanelVecs] + offset, run.row, v % kPanelVecs);
+  };
+  F32 scale[kVecs];
+  if (__builtin_expect(run.plain, 1)) {
+    reals(PackedScale::f16, 0, scale);
+  } else {
+    reals(job.format->scale, 0, scale);
+  }
+  const float* scales = job.tokens.scales + run.token;
   LIBQUANT_UNROLL
-  for (std::size_t v = 0; v < kVecs; ++v) {
-    const unsigned char* panel = job.panels[v / kPanelVecs];
-    const F32 scale = load_reals(format.scale, panel, group, v % kPanelVecs);
+  for (std::size_t j = 0; j < kColumns; ++j) {
+    const F32 token = F32::broadcast(scales[j]);
     LIBQUANT_UNROLL
-    for (std::size_t j = 0; j < kColumns; ++j)
-      total[v][j] = fused(sum[v][j].to_float(), scale * F32::broadcast(scales[j]), total[v][j]);
-    if (format.zero != PackedZero::minimum) continue;
-    const F32 minimum =
-        load_reals(format.scale, panel + format.zeros_offset(), group, v % kPanelVecs);
+    for (std::size_t v = 0; v < kVecs; ++v)
+      total[v][j] = fused(sum[v][j].to_float(), scale[v] * token, total[v][j]);
+  }
+  if (__builtin_expect(run.plain, 1) || job.format->zero != PackedZero::minimum) return;
+  F32 minimum[kVecs];
+  reals(job.format->scale, job.format->zeros_offset(), minimum);
+  const float* moments = job.tokens.moments + run.token;
+  LIBQUANT_UNROLL
+  for (std::size_t j = 0; j < kColumns; ++j) {
+    const F32 token = F32::broadcast(moments[j]);
     LIBQUANT_UNROLL
-    for (std::size_t j = 0; j < kColumns; ++j)
-      total[v][j] = fused(minimum, F32::broadcast(moments[j]), total[v][j]);
+    for (std::size_t v = 0; v < kVecs; ++v) total[v][j] = fused(minimum[v], token, total[v][j]);
   }
 }
 
@@ -235,8 +261,9 @@ void multiply_blocks(const PackedJob& job) noexcept {
   Ahead<kPanels> ahead{job.ahead};
   const std::int8_t* x = job.tokens.codes + job.first * kBlockColumns * kColumns;
   const std::size_t end = job.first + job.count, all = job.format->blocks();
-  std::size_t block = job.first, run = job.run;
-  std::size_t run_begin = run * job.runs.blocks;
+  std::size_t block = job.first, run_begin = job.run * job.runs.blocks;
+  RunPlace run = place_of<kColumns>(job);
+  const std::size_t rows = job.format->group == 0 ? 0 : kPanelRows;  // between runs
   const auto end_of_run = [&]() LIBQUANT_LAMBDA {
     return all - run_begin < job.runs.blocks ? all : run_begin + job.runs.blocks;
   };
@@ -265,7 +292,8 @@ void multiply_blocks(const PackedJob& job) noexcept {
       store_carry(sum, job.carry);
     }
     block = stop;
-    ++run;
+    run.token += kColumns;
+    run.row += rows;
     run_begin = run_end;
   }
   if (!ends) return;

@@ -128,17 +128,18 @@ TEST_CASE("so is one of many rows, which widens the weights", "[quant]") {
   const QuantizedMatrix plain =
       random_matrix({.bits = 3, .group_size = 64, .zero = ZeroKind::asymmetric}, 75, 192);
   constexpr double kRoundoff = 192 * 0x1p-24;
+  constexpr std::size_t kTokens = 1030;
   for (const QuantizedMatrix& matrix : {plain, in_activation_order(plain)}) {
     const PackedMatrix packed(matrix);
-    const Matrix w = dequantize(matrix), x = random_inputs(130, 192);
-    Matrix y(130, 75);
+    const Matrix w = dequantize(matrix), x = random_inputs(kTokens, 192);
+    Matrix y(kTokens, 75);
     packed.multiply(x, y);
     CHECK(share_of_bound(y, x, w, kRoundoff) <= 1);
     Matrix again = y.clone();
     std::vector<float> bias(75);
     std::iota(bias.begin(), bias.end(), 1.0f);
     packed.multiply(x, again, Activations::exact, bias, true);
-    for (std::size_t n = 0; n < 130; ++n)
+    for (std::size_t n = 0; n < kTokens; ++n)
       for (std::size_t r = 0; r < 75; ++r) again(n, r) -= y(n, r) + bias[r];
     CHECK(share_of_bound(again, x, w, 4 * kRoundoff) <= 1);
   }
