@@ -11,7 +11,7 @@ namespace libquant::kernels {
 /// y = x * weight / sqrt(mean(x^2) + epsilon), per row (Zhang & Sennrich 2019).
 void rms_norm_f32(std::size_t rows, std::size_t cols, const float* x, const float* weight,
                   float epsilon, float* y) noexcept;
-/// out = silu(gate) * up.
+/// out = silu(gate) * up; out may be gate or up.
 void silu_mul_f32(std::size_t count, const float* gate, const float* up, float* out) noexcept;
 /// y += x.
 void add_f32(std::size_t count, const float* x, float* y) noexcept;

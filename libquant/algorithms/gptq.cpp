@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include "kernels/column_solve.h"
@@ -58,7 +59,8 @@ class Solver {
         errors_(block_ * ld_),
         group_values_(ld_ / kTile * width_),
         triangles_(block_ * kSegment),
-        inverse_diagonal_(block_) {
+        inverse_diagonal_(block_),
+        tile_errors_(ld_ / kTile) {
     if (!options.clip.weighted) return;
     importance_.resize(cols_);
     for (std::size_t i = 0; i < cols_; ++i) {
@@ -81,6 +83,11 @@ class Solver {
       for_tiles([&](const Tile& tile) { solve_block(tile, begin, count); });
       spread(begin, count, begin + count, cols_, 0, rows);
     }
+  }
+
+  /// Sum over all columns and the rows solved so far of (q - w)^2 / U_ii^2.
+  double error() const noexcept {
+    return std::accumulate(tile_errors_.begin(), tile_errors_.end(), 0.0);
   }
 
  private:
@@ -155,6 +162,7 @@ class Solver {
       if (!options_.static_groups && (begin + i) % width_ == 0) fit_as_updated(tile, begin + i);
       solve_segment(tile, begin, i, some);
       keep_codes(tile, begin + i, some);
+      add_errors(tile, i, some);
       spread(begin + i, some, begin + i + some, begin + count, tile.index * kTile, kTile, i);
       i += some;
     }
@@ -202,6 +210,15 @@ class Solver {
     }
   }
 
+  void add_errors(const Tile& tile, std::size_t i, std::size_t some) noexcept {
+    std::array<double, kTile> sums{};
+    for (std::size_t c = i; c < i + some; ++c) {
+      const double* from = errors_.data() + c * ld_ + tile.index * kTile;
+      for (std::size_t r = 0; r < kTile; ++r) sums[r] += from[r] * from[r];
+    }
+    for (std::size_t r = 0; r < tile.rows; ++r) tile_errors_[tile.index] += sums[r];
+  }
+
   /// Columns [to, end) of rows [row, row + rows) of the strip take in the errors of the `count`
   /// columns from `from`, which lie at `at` of the block's errors.
   void spread(std::size_t from, std::size_t count, std::size_t to, std::size_t end, std::size_t row,
@@ -228,15 +245,18 @@ class Solver {
   std::vector<double> group_values_;      // [tiles][width]
   std::vector<double> triangles_;         // [block][kSegment]
   std::vector<double> inverse_diagonal_;  // of the block
+  std::vector<double> tile_errors_;       // of all strips so far
 };
 
 }  // namespace
 
-QuantizedMatrix gptq(ConstMatrixView weights, const Factor& factor, const GptqOptions& options) {
+QuantizedMatrix gptq(ConstMatrixView weights, const Factor& factor, const GptqOptions& options,
+                     double* error) {
   QuantizedMatrix made = make_quantized(options.scheme, weights.rows, weights.cols);
   Solver solver(weights, factor, options, made);
   for_each_strip(weights.rows, weights.cols,
                  [&](std::size_t begin, std::size_t rows) { solver.solve_strip(begin, rows); });
+  if (error != nullptr) *error = solver.error();
   return made;
 }
 

@@ -22,7 +22,9 @@ struct GptqOptions {
 /// matrix product. Groups never straddle a block, so their parameters see every earlier update.
 /// A weighted clip search weights column i by 1 / U_ii^2: the sum of error^2 / U_ii^2 over the
 /// columns as visited is tr((Q-W) (S + lambda I) (Q-W)^T). Threads over rows; the same bytes at any
-/// count. Weights must be finite and the factor not failed.
-QuantizedMatrix gptq(ConstMatrixView weights, const Factor& factor, const GptqOptions& options);
+/// count. Weights must be finite and the factor not failed. `error` gets that sum where it is
+/// given.
+QuantizedMatrix gptq(ConstMatrixView weights, const Factor& factor, const GptqOptions& options,
+                     double* error = nullptr);
 
 }  // namespace libquant

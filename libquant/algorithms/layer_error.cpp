@@ -101,6 +101,31 @@ double layer_error(ConstMatrixView weights, const QuantizedMatrix& matrix, const
       });
 }
 
+double diagonal_error(ConstMatrixView weights, const QuantizedMatrix& matrix,
+                      std::span<const double> diagonal) {
+  const std::size_t groups = matrix.groups();
+  const std::size_t width = matrix.scheme.columns_per_group(matrix.cols);
+  std::vector<double> sums(weights.rows);
+  kernels::parallel_for(weights.rows, 16, [&](std::size_t row) {
+    const std::uint8_t* codes = matrix.codes.data() + row * matrix.cols;
+    const std::span<const float> w = weights.row(row);
+    double lanes[8] = {};
+    for (std::size_t g = 0; g < groups; ++g) {
+      const double scale = matrix.scales[row * groups + g], offset = matrix.offset(row, g);
+      const auto add = [&](std::size_t c, double& lane) {
+        const double error = scale * codes[c] + offset - w[c];
+        lane += diagonal[c] * error * error;
+      };
+      std::size_t c = g * width;
+      for (; c + 8 <= (g + 1) * width; c += 8)
+        for (std::size_t j = 0; j < 8; ++j) add(c + j, lanes[j]);
+      for (; c < (g + 1) * width; ++c) add(c, lanes[0]);
+    }
+    for (const double lane : lanes) sums[row] += lane;
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
 double layer_norm(ConstMatrixView weights, const Metric* metric) {
   return sum_over_strips(weights.rows, weights.cols, metric,
                          [&](std::size_t row, std::span<float> values) {

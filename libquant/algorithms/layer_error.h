@@ -17,6 +17,9 @@ double quadratic_form(std::span<const double> lower, std::size_t size, const flo
 
 /// tr((Q-W) S (Q-W)^T), or |Q-W|^2 without a metric. Q is what a reader of the file gets (fp32).
 double layer_error(ConstMatrixView weights, const QuantizedMatrix& matrix, const Metric* metric);
+/// The same for a diagonal S, in double throughout.
+double diagonal_error(ConstMatrixView weights, const QuantizedMatrix& matrix,
+                      std::span<const double> diagonal);
 /// tr(W S W^T), or |W|^2: what errors are reported relative to.
 double layer_norm(ConstMatrixView weights, const Metric* metric);
 

@@ -90,18 +90,28 @@ class Layer {
       report.fallback = factor.failure;
       return;
     }
+    double damped = 0;
     QuantizedMatrix solved = gptq(weights_, factor,
                                   {.scheme = options_.scheme,
                                    .clip = options_.clip,
                                    .static_groups = options_.act_order == ActOrder::static_all,
-                                   .block_columns = options_.block_columns});
-    const double error = relative(layer_error(weights_, solved, metric_), norm);
+                                   .block_columns = options_.block_columns},
+                                  &damped);
+    const double error = relative(undamped(damped, factor.damping, solved), norm);
     if (!std::isfinite(error)) {
       report.fallback = "the solution is not finite";
       return;
     }
     report.error = error;
     result.matrix = std::move(solved);
+  }
+
+  // What the solver made of its own metric, less what the damping adds to it.
+  double undamped(double error, double damping, const QuantizedMatrix& solved) const {
+    std::vector<double> ridge = metric_->importance(damping);
+    for (std::size_t c = 0; c < ridge.size(); ++c) ridge[c] -= metric_->diagonal()[c];
+    const double rest = error - diagonal_error(weights_, solved, ridge);
+    return rest < 0 ? 0 : rest;
   }
 
   void refit(double norm, LayerResult& result) {

@@ -15,8 +15,31 @@ std::uint32_t load_word(const std::byte* words, std::size_t index) noexcept {
   return word;
 }
 
+// Where codes do not cross words. With the width known, the loops unroll.
+template <int kBits>
+void pack_whole(const std::uint8_t* codes, std::uint32_t* words, std::size_t stride) noexcept {
+  constexpr std::size_t kCodes = 32 / kBits;
+  for (std::size_t i = 0; i < kChunk; i += kCodes, words += stride) {
+    std::uint32_t word = 0;
+    for (std::size_t j = 0; j < kCodes; ++j) word |= std::uint32_t{codes[i + j]} << (j * kBits);
+    *words = word;
+  }
+}
+
+template <int kBits>
+void unpack_whole(const std::byte* words, std::size_t stride, std::uint8_t* codes) noexcept {
+  constexpr std::size_t kCodes = 32 / kBits;
+  for (std::size_t i = 0; i < kChunk; i += kCodes, words += stride * sizeof(std::uint32_t)) {
+    const std::uint32_t word = load_word(words, 0);
+    for (std::size_t j = 0; j < kCodes; ++j)
+      codes[i + j] = static_cast<std::uint8_t>(word >> (j * kBits) & ((1u << kBits) - 1));
+  }
+}
+
 void pack_chunk(const std::uint8_t* codes, std::size_t count, int bits, std::uint32_t* words,
                 std::size_t stride) noexcept {
+  if (bits == 4 && count == kChunk) return pack_whole<4>(codes, words, stride);
+  if (bits == 8 && count == kChunk) return pack_whole<8>(codes, words, stride);
   std::uint64_t pending = 0;
   int held = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -34,6 +57,8 @@ void pack_chunk(const std::uint8_t* codes, std::size_t count, int bits, std::uin
 
 void unpack_chunk(const std::byte* words, std::size_t stride, std::size_t count, int bits,
                   std::uint8_t* codes) noexcept {
+  if (bits == 4 && count == kChunk) return unpack_whole<4>(words, stride, codes);
+  if (bits == 8 && count == kChunk) return unpack_whole<8>(words, stride, codes);
   const std::uint32_t mask = (1u << bits) - 1;
   std::uint64_t pending = 0;
   int held = 0;

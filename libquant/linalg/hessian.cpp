@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/gemm.h"
+#include "kernels/threads.h"
 #include "libquant/core/error.h"
 
 namespace libquant {
@@ -28,7 +29,10 @@ std::size_t square(std::size_t size) {
 
 }  // namespace
 
-Hessian::Hessian(std::size_t size) : size_(size), values_(square(size), 0.0) {}
+Hessian::Hessian(std::size_t size) : size_(size), values_(square(size)) {
+  kernels::parallel_for(size, 32,
+                        [&](std::size_t i) { std::fill_n(values_.data() + i * size, size, 0.0); });
+}
 
 void Hessian::close_chunk() const noexcept {
   if (open_ == 0) return;

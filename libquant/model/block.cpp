@@ -132,8 +132,10 @@ Matrix BlockStages::mlp_input(const BlockView& block, ConstMatrixView hidden) co
 }
 
 void BlockStages::mlp_inner(const BlockView& block, ConstMatrixView x, MatrixView inner) const {
-  const auto made = apply_each(std::array{&block[LinearRole::gate], &block[LinearRole::up]}, x);
-  kernels::silu_mul_f32(made[0].size(), made[0].data(), made[1].data(), inner.data);
+  Matrix gate = Matrix::uninitialized(inner.rows, inner.cols);
+  apply_each(std::array{&block[LinearRole::gate], &block[LinearRole::up]}, x,
+             std::array{gate.view(), inner});
+  kernels::silu_mul_f32(gate.size(), gate.data(), inner.data, inner.data);
 }
 
 void BlockStages::mlp_output(const BlockView& block, ConstMatrixView inner,

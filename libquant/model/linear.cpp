@@ -27,18 +27,25 @@ std::size_t rows_within(std::size_t bytes, std::size_t cols, std::size_t unit) {
 
 std::vector<Matrix> apply_each(std::span<const LinearLayer* const> layers, ConstMatrixView x) {
   std::vector<Matrix> made;
+  std::vector<MatrixView> views;
+  for (const LinearLayer* layer : layers)
+    views.push_back(made.emplace_back(Matrix::uninitialized(x.rows, layer->outputs())).view());
+  apply_each(layers, x, views);
+  return made;
+}
+
+void apply_each(std::span<const LinearLayer* const> layers, ConstMatrixView x,
+                std::span<const MatrixView> y) {
   std::vector<kernels::LinearPart> parts;
-  for (const LinearLayer* layer : layers) {
-    Matrix& y = made.emplace_back(Matrix::uninitialized(x.rows, layer->outputs()));
-    if (const Linear* dense = layer->dense())
-      parts.push_back({dense->weight.data(), y.cols(), x.cols, y.data(), y.cols()});
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (const Linear* dense = layers[i]->dense())
+      parts.push_back({dense->weight.data(), y[i].cols, x.cols, y[i].data, y[i].stride});
     else
-      layer->apply(x, y);
+      layers[i]->apply(x, y[i]);
   }
   kernels::linears_f32(x.rows, x.cols, x.data, x.stride, parts.data(), parts.size(), false);
   for (std::size_t i = 0; i < layers.size(); ++i)
-    if (const Linear* dense = layers[i]->dense()) add_bias(dense->bias, made[i]);
-  return made;
+    if (const Linear* dense = layers[i]->dense()) add_bias(dense->bias, y[i]);
 }
 
 void Linear::apply(ConstMatrixView x, MatrixView y, bool accumulate) const {

@@ -38,6 +38,9 @@ class LinearLayer {
 
 /// What every layer makes of the same input. Layers in fp32 read it once.
 std::vector<Matrix> apply_each(std::span<const LinearLayer* const> layers, ConstMatrixView x);
+/// The same into `y`, one for every layer.
+void apply_each(std::span<const LinearLayer* const> layers, ConstMatrixView x,
+                std::span<const MatrixView> y);
 
 /// W in fp32: what the quantizers and gradients work on.
 struct Linear final : LinearLayer {

@@ -72,13 +72,12 @@ BlockQuantizer::BlockQuantizer(const ModelConfig& config, const LayerPlan& plan,
 
 StageSeconds BlockQuantizer::take_seconds() { return std::exchange(seconds_, {}); }
 
-void BlockQuantizer::for_chunks(const Pass& pass, const char* what, double flops,
+void BlockQuantizer::for_chunks(const Pass& pass, const char* what, std::size_t step, double flops,
                                 const std::function<void(const Chunk&)>& body) {
   progress_.stage(fmt::format("block {} of {}: {}", pass.block + 1, config_.layers, what));
-  const std::size_t step = chunk_tokens(hidden_.rows(), window_);
   for (std::size_t begin = 0; begin < hidden_.rows(); begin += step) {
     const std::size_t count = std::min(step, hidden_.rows() - begin);
-    body({begin, count, std::span(lengths_).first(count / window_)});
+    body({begin, count});
     progress_.add(flops * static_cast<double>(count) / static_cast<double>(hidden_.rows()));
   }
 }
@@ -139,8 +138,9 @@ void BlockQuantizer::attention_stages(Pass& pass) {
   const std::size_t width = pass.planned(LinearRole::o).cols;
   const MatrixView context = scratch_.view(width);
 
+  const std::size_t step = chunk_tokens(hidden_.rows(), window_);
   auto shared = hessian_for(pass, kQueryKeyValue);
-  for_chunks(pass, "inputs of q, k, v", hessian_flops(config_.hidden_size, hidden_.rows()),
+  for_chunks(pass, "inputs of q, k, v", step, hessian_flops(config_.hidden_size, hidden_.rows()),
              [&](const Chunk& chunk) {
                if (!shared) return;
                const auto rows = hidden_.view().row_range(chunk.begin, chunk.count);
@@ -153,13 +153,14 @@ void BlockQuantizer::attention_stages(Pass& pass) {
       attention_flops(config_, hidden_.rows(), window_) + hessian_flops(width, hidden_.rows());
   for (const LinearRole role : kQueryKeyValue)
     flops += linear_flops(pass.planned(role), hidden_.rows());
-  for_chunks(pass, "attention", flops, [&](const Chunk& chunk) {
+  for_chunks(pass, "attention", step, flops, [&](const Chunk& chunk) {
     const auto rows = hidden_.view().row_range(chunk.begin, chunk.count);
     const auto out = context.row_range(chunk.begin, chunk.count);
     {
       const Timer timer(seconds_.forward);
       const Matrix x = stages_.attention_input(w, rows);
-      stages_.attention_context(w, x, chunk.lengths, pass.block, {}, out);
+      const auto lengths = std::span(lengths_).first(chunk.count / window_);
+      stages_.attention_context(w, x, lengths, pass.block, {}, out);
     }
     add(own, out, pass, LinearRole::o);
   });
@@ -174,18 +175,17 @@ void BlockQuantizer::mlp_stages(Pass& pass) {
 
   if (before_change_) before_change_();
   auto shared = hessian_for(pass, kGateUp);
-  for_chunks(pass, "attention output",
-             linear_flops(pass.planned(LinearRole::o), tokens) +
-                 hessian_flops(config_.hidden_size, tokens),
-             [&](const Chunk& chunk) {
+  for_chunks(pass, "attention output", large_chunk_tokens(tokens, window_),
+             linear_flops(pass.planned(LinearRole::o), tokens), [&](const Chunk& chunk) {
+               const Timer timer(seconds_.forward);
+               stages_.attention_output(w, context.row_range(chunk.begin, chunk.count),
+                                        hidden_.view().row_range(chunk.begin, chunk.count));
+             });
+  for_chunks(pass, "inputs of gate, up", chunk_tokens(tokens, window_),
+             hessian_flops(config_.hidden_size, tokens), [&](const Chunk& chunk) {
+               if (!shared) return;
                const auto rows = hidden_.view().row_range(chunk.begin, chunk.count);
-               Matrix x;
-               {
-                 const Timer timer(seconds_.forward);
-                 stages_.attention_output(w, context.row_range(chunk.begin, chunk.count), rows);
-                 x = stages_.mlp_input(w, rows);
-               }
-               add(shared, x, pass, LinearRole::gate);
+               add(shared, stages_.mlp_input(w, rows), pass, LinearRole::gate);
              });
   pass.drop(kOutput);
   solve(pass, kGateUp, std::move(shared));
@@ -193,7 +193,7 @@ void BlockQuantizer::mlp_stages(Pass& pass) {
   const PlannedLayer& down = pass.planned(LinearRole::down);
   const MatrixView inner = scratch_.view(down.cols);
   auto own = hessian_for(pass, kDown);
-  for_chunks(pass, "MLP",
+  for_chunks(pass, "MLP", mlp_chunk_tokens(tokens, window_),
              linear_flops(pass.planned(LinearRole::gate), tokens) +
                  linear_flops(pass.planned(LinearRole::up), tokens) +
                  hessian_flops(down.cols, tokens),
@@ -210,11 +210,12 @@ void BlockQuantizer::mlp_stages(Pass& pass) {
   solve(pass, kDown, std::move(own));
 
   if (pass.block + 1 == config_.layers) return;
-  for_chunks(pass, "MLP output", linear_flops(down, tokens), [&](const Chunk& chunk) {
-    const Timer timer(seconds_.forward);
-    stages_.mlp_output(w, inner.row_range(chunk.begin, chunk.count),
-                       hidden_.view().row_range(chunk.begin, chunk.count));
-  });
+  for_chunks(pass, "MLP output", large_chunk_tokens(tokens, window_), linear_flops(down, tokens),
+             [&](const Chunk& chunk) {
+               const Timer timer(seconds_.forward);
+               stages_.mlp_output(w, inner.row_range(chunk.begin, chunk.count),
+                                  hidden_.view().row_range(chunk.begin, chunk.count));
+             });
 }
 
 std::vector<QuantizedLayer> BlockQuantizer::quantize(std::size_t block, BlockWeights weights) {
@@ -230,10 +231,11 @@ std::vector<QuantizedLayer> BlockQuantizer::quantize(std::size_t block, BlockWei
 
 void BlockQuantizer::replay(std::size_t block, const BlockWeights& weights) {
   Pass pass{block, plan_.block(block), {}, {}};
-  for_chunks(pass, "again, from its codes", 0, [&](const Chunk& chunk) {
-    stages_.forward(weights, hidden_.view().row_range(chunk.begin, chunk.count), chunk.lengths,
-                    block, {});
-  });
+  for_chunks(pass, "again, from its codes", chunk_tokens(hidden_.rows(), window_), 0,
+             [&](const Chunk& chunk) {
+               stages_.forward(weights, hidden_.view().row_range(chunk.begin, chunk.count),
+                               std::span(lengths_).first(chunk.count / window_), block, {});
+             });
 }
 
 double solve_work(const PlannedLayer& layer, bool with_hessian) {

@@ -48,7 +48,6 @@ class BlockQuantizer {
   struct Pass;
   struct Chunk {
     std::size_t begin, count;
-    std::span<const std::size_t> lengths;
   };
 
   void attention_stages(Pass& pass);
@@ -56,7 +55,7 @@ class BlockQuantizer {
   void solve(Pass& pass, std::span<const LinearRole> roles, std::optional<Hessian> hessian);
   std::optional<Hessian> hessian_for(const Pass& pass, std::span<const LinearRole> roles) const;
   void add(std::optional<Hessian>& hessian, ConstMatrixView x, const Pass& pass, LinearRole role);
-  void for_chunks(const Pass& pass, const char* what, double flops,
+  void for_chunks(const Pass& pass, const char* what, std::size_t step, double flops,
                   const std::function<void(const Chunk&)>& body);
 
   const ModelConfig& config_;

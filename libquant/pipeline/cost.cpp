@@ -13,6 +13,10 @@ using Block = std::span<const PlannedLayer, kLinearRoles.size()>;
 
 constexpr std::size_t kChunkTokens = 1024;
 
+std::size_t whole_windows(std::size_t about, std::size_t tokens, std::size_t window) {
+  return std::min(tokens, std::max<std::size_t>(about / window, 1) * window);
+}
+
 double d(std::size_t value) { return static_cast<double>(value); }
 
 /// Layers that share an input, and so a Hessian.
@@ -65,12 +69,15 @@ double solver_bytes(const PlannedLayer& layer) {
 double factor_bytes(double size) { return 8 * 256 * size; }
 
 /// Activations of a chunk of tokens while the inputs of `role` are computed.
-double chunk_values(const ModelConfig& config, LinearRole role) {
-  const double hidden = d(config.hidden_size);
+double chunk_bytes(const ModelConfig& config, LinearRole role, std::size_t tokens,
+                   std::size_t window) {
+  if (tokens == 0) return 0;
+  const double hidden = d(config.hidden_size), few = 4 * d(chunk_tokens(tokens, window));
   const double attention = d(config.heads + config.kv_heads) * d(config.head_dim);
-  if (role == LinearRole::o) return hidden + 2 * attention;
-  if (role == LinearRole::down) return hidden + 3 * d(config.intermediate_size);
-  return 2 * hidden;
+  if (role == LinearRole::o) return few * (hidden + 2 * attention);
+  if (role == LinearRole::down)
+    return 4 * d(mlp_chunk_tokens(tokens, window)) * (hidden + d(config.intermediate_size));
+  return few * 2 * hidden;
 }
 
 /// Around the layers that share an input: while it is computed and its second moments are summed,
@@ -78,7 +85,6 @@ double chunk_values(const ModelConfig& config, LinearRole role) {
 /// until the hidden states change.
 double peak_of_block(const ModelConfig& config, Block block, double written, std::size_t tokens,
                      std::size_t window) {
-  const double chunk = tokens == 0 ? 0 : 4 * d(chunk_tokens(tokens, window));
   double live = 4 * weights(block), peak = live;
   double held = 4 * d(tokens) * d(config.hidden_size) + written;
   for (const auto& roles : kSharedInputs) {
@@ -87,7 +93,8 @@ double peak_of_block(const ModelConfig& config, Block block, double written, std
     if (first == LinearRole::gate) held -= written;
     const bool any = std::any_of(layers.begin(), layers.end(), wanted);
     const double size = d(layers.front().cols), hessian = any && tokens > 0 ? 8 * size * size : 0;
-    peak = std::max(peak, live + held + hessian + chunk * chunk_values(config, first));
+    const double chunk = chunk_bytes(config, first, tokens, window);
+    peak = std::max(peak, live + held + hessian + chunk);
     // Layers before these have been used for the last time.
     live = 4 * weights(std::span(block).subspan(static_cast<std::size_t>(first)));
     if (hessian > 0) peak = std::max(peak, live + held + 2 * hessian + factor_bytes(size));
@@ -177,8 +184,15 @@ double floor_flops(const ModelConfig& config, const LayerPlan& plan, std::size_t
 }
 
 std::size_t chunk_tokens(std::size_t tokens, std::size_t window) {
-  const std::size_t windows = std::max<std::size_t>(kChunkTokens / window, 1);
-  return std::min(tokens, windows * window);
+  return whole_windows(kChunkTokens, tokens, window);
+}
+
+std::size_t mlp_chunk_tokens(std::size_t tokens, std::size_t window) {
+  return whole_windows(2 * kChunkTokens, tokens, window);
+}
+
+std::size_t large_chunk_tokens(std::size_t tokens, std::size_t window) {
+  return whole_windows(8 * kChunkTokens, tokens, window);
 }
 
 std::vector<bool> kept_states(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,

@@ -39,8 +39,12 @@ BlockFlops block_flops(const ModelConfig& config, const LayerPlan& plan, std::si
 double floor_flops(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
                    std::size_t window);
 
-/// Tokens that pass through a stage together: whole windows, about 1,024 tokens.
+/// Tokens that pass through a stage together: whole windows, about 1,024 tokens. A layer's weights
+/// are packed once for each chunk, so there are more in it where that takes little memory: twice as
+/// many in the MLP, and about 8,192 where outputs go straight into the hidden states.
 std::size_t chunk_tokens(std::size_t tokens, std::size_t window);
+std::size_t mlp_chunk_tokens(std::size_t tokens, std::size_t window);
+std::size_t large_chunk_tokens(std::size_t tokens, std::size_t window);
 
 /// Whether the hidden states after each block are written to the work folder: where computing them
 /// again from the last written ones takes about fifty times as long as writing them, and where they

@@ -18,7 +18,7 @@
 namespace libquant {
 namespace {
 
-constexpr double kProbeSeconds = 0.1;
+constexpr double kProbeSeconds = 0.05;
 
 QuantizeReport planned_report(const Checkpoint& source, const QuantizeOptions& options,
                               const QuantizePlan& plan, const Json& fingerprint) {

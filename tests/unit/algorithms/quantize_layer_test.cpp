@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "libquant/algorithms/layer_error.h"
 #include "libquant/core/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/layer_data.h"
@@ -82,6 +83,27 @@ TEST_CASE("the report of a GPTQ layer carries tokens, damping and both errors", 
   const LayerResult rounded = quantize_layer(w, &hessian, options, "layer");
   CHECK(rounded.report.error == result.report.rtn_error);
   CHECK(rounded.report.damping == 0);
+}
+
+TEST_CASE("the solver's own sum, less the damping's part, is the layer's error", "[algorithms]") {
+  const Matrix w = random_weights(70, 256, 4);
+  Matrix x = correlated_activations(600, 256, 5);
+  for (std::size_t t = 0; t < x.rows(); ++t) x(t, 5) = x(t, 40) = 0;
+  const Hessian hessian = hessian_of(x);
+  const Metric metric(hessian);
+  for (const double damping : {0.001, 0.01, 0.5})
+    for (const ActOrder order : {ActOrder::none, ActOrder::group, ActOrder::static_all})
+      for (const ZeroKind zero : test_support::kAllZeros)
+        for (const int bits : {3, 8}) {
+          LayerOptions options = with(Method::gptq, {.bits = bits, .group_size = 32, .zero = zero});
+          options.act_order = order;
+          options.damping = damping;
+          const LayerResult got = quantize_layer(w, &hessian, options, "layer");
+          INFO(bits << " bits, damping " << damping << ", order " << to_string(order));
+          // The form in fp32 is the less exact of the two.
+          CHECK(got.report.error ==
+                Approx(layer_error(w, got.matrix, &metric) / layer_norm(w, &metric)).epsilon(1e-5));
+        }
 }
 
 TEST_CASE("the result has the same bytes at any thread count and through a shared metric",
