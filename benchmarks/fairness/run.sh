@@ -9,8 +9,9 @@
 # --full: all 2,776), and on the StereoSet terms of the evaluate split. Plain, fair and shuffled models are made once a
 # seed, from other windows of the same text, and enter the tables with their mean: two runs that should be alike differ
 # by up to half. A grid is the bits, asymmetric unless it says so. --only makes some of the methods, named as in the
-# tables. Finished models and scores are kept in DIR, so an interrupted run goes on where it stopped, and later runs
-# add to it. Ends with Markdown tables: DIR/GRID/table.md.
+# tables; refined-0, selected, mixed-1, fair-0.25 and fair-4 are made with it or with --full. Finished models and scores
+# are kept in DIR, so an interrupted run goes on where it stopped, and later runs add to it. Ends with Markdown tables:
+# DIR/GRID/table.md.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -26,7 +27,7 @@ while [ $# -gt 0 ]; do
     --output) output=$2; shift 2 ;;
     --model) model=$2; shift 2 ;;
     --data) data=$2; shift 2 ;;
-    -h | --help) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "unknown argument $1; try --help" >&2; exit 2 ;;
   esac
 done
@@ -114,7 +115,8 @@ make_models() {
   [ -n "$full$only" ] || return 0
   probes sensitivity 0; quantize refined-0 refined-0 "${term[@]}" --refine-steps 40
   probes sensitivity 1; quantize selected selected "${term[@]}" --fairness-trials 4
-  quantize mixed-1 mixed-1 "${term[@]}" --bits-budget "$(uniform_bits plain)"
+  [ ! -e "$folder/plain/quantize_report.json" ] ||
+    quantize mixed-1 mixed-1 "${term[@]}" --bits-budget "$(uniform_bits plain)"
   probes sensitivity 0.25; quantize fair-0.25 fair-0.25 "${term[@]}"
   probes sensitivity 4; quantize fair-4 fair-4 "${term[@]}"
 }
