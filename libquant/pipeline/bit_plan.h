@@ -44,7 +44,8 @@ struct BitPlan {
 ///
 /// nats: what ordinary text loses per token plus, times `options.fairness.strength`, what the
 /// answers to the calibrate split's probes move (where there are probes). S = sum |dL/dy|^2 x x^T
-/// of docs/fairness.md; Q is what `options.layer` makes under that form.
+/// of docs/fairness.md; Q is what `options.layer` makes under that form, or rounding to nearest
+/// where GPTQ cannot factor it, which expects more and is not reported.
 ///
 /// On the one model that was measured, plans did no better than the same bits everywhere: see
 /// docs/fairness.md before using it.
