@@ -98,6 +98,30 @@ void read_sliding_window(const JsonFields& fields, const Family& family, ModelCo
   config.first_sliding_layer = first;
 }
 
+// A key that transformers does not read for a family says nothing about its tensors.
+void read_biases(const JsonFields& fields, const Family& family, ModelConfig& config) {
+  config.attention_bias = family.default_attention_bias;
+  if (family.config_has_attention_bias)
+    config.attention_bias = fields.flag_or("attention_bias", config.attention_bias);
+  config.output_bias = config.attention_bias && family.output_bias_follows;
+  config.mlp_bias = family.config_has_mlp_bias && fields.flag_or("mlp_bias", false);
+}
+
+void write_biases(const ModelConfig& config, const Family& family, Json& json) {
+  if (family.config_has_attention_bias) json.set("attention_bias", config.attention_bias);
+  if (family.config_has_mlp_bias) json.set("mlp_bias", config.mlp_bias);
+  ModelConfig read;
+  read_biases(JsonFields(json, "config.json"), family, read);
+  const auto check = [&](const char* what, bool has, bool would_have) {
+    require<NotSupported>(
+        has == would_have, "writing config.json: the model has {} bias on {}, {} has {} there",
+        has ? "a" : "no", what, family.hf_architecture, would_have ? "one" : "none");
+  };
+  check("q, k and v", config.attention_bias, read.attention_bias);
+  check("the attention's output", config.output_bias, read.output_bias);
+  check("the MLP's layers", config.mlp_bias, read.mlp_bias);
+}
+
 }  // namespace
 
 std::string_view torch_name(DType dtype) {
@@ -132,9 +156,7 @@ ModelConfig config_from_json(const Json& json, std::string_view source) {
   read_sliding_window(fields, family, config);
   config.rms_epsilon = fields.number_or("rms_norm_eps", 1e-6);
   config.tied_embeddings = fields.flag_or("tie_word_embeddings", false);
-  config.attention_bias = fields.flag_or("attention_bias", family.default_attention_bias);
-  config.output_bias = config.attention_bias && family.output_bias_follows;
-  config.mlp_bias = fields.flag_or("mlp_bias", false);
+  read_biases(fields, family, config);
   config.qk_norm = family.qk_norm;
   config.rope = rope_from_json(json, source);
   check_config(config);
@@ -158,8 +180,7 @@ Json config_to_json(const ModelConfig& config, const TokenizerSpec& tokenizer, D
   json.set("max_position_embeddings", config.max_positions);
   json.set("rms_norm_eps", config.rms_epsilon);
   json.set("tie_word_embeddings", config.tied_embeddings);
-  if (family->hf_model_type != "qwen2") json.set("attention_bias", config.attention_bias);
-  if (family->hf_model_type == "llama") json.set("mlp_bias", config.mlp_bias);
+  write_biases(config, *family, json);
   if (family->hf_model_type == "mistral") {
     json.set("sliding_window", config.sliding_window == 0 ? Json() : Json(config.sliding_window));
   } else if (is_qwen(*family)) {

@@ -11,6 +11,10 @@ mkdir -p "$findings"
 mapfile -t fuzzers < <(find "$build/tests/fuzz" -maxdepth 1 -name 'fuzz_*' -type f -executable | sort)
 [ ${#fuzzers[@]} -gt 0 ] || { echo "no fuzzers in $build/tests/fuzz" >&2; exit 1; }
 
+# The names that the parsers look for: mutations reach a key that no committed input has.
+dictionary=$findings/dictionary
+grep -rohE --include='*.cpp' '"[A-Za-z0-9_.-]{3,}"' libquant/{checkpoint,io,model,tokenizer} | sort -u >"$dictionary"
+
 fuzz() {
   local name corpus grown
   name=$(basename "$1")
@@ -18,7 +22,7 @@ fuzz() {
   [ -d "$corpus" ] || { echo "$name has no committed corpus $corpus"; return 1; }
   grown=$(mktemp -d)
   if "$1" -max_total_time="$2" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 -artifact_prefix="$3/$name-" \
-    "$grown" "$corpus" >"$3/$name.log" 2>&1; then
+    -dict="$3/dictionary" "$grown" "$corpus" >"$3/$name.log" 2>&1; then
     echo "$name: $(grep -o 'number_of_executed_units: .*' "$3/$name.log"), $(find "$corpus" -type f | wc -l)" \
       "committed inputs, $(grep -o 'cov: [0-9]*' "$3/$name.log" | tail -n 1 | tr -dc 0-9) edges covered"
     rm -r "$grown"

@@ -10,7 +10,9 @@ const Family kLlamaFamily{
     .gguf_architecture = "llama",
     .gguf_permutes_qk = true,
     .default_attention_bias = false,
+    .config_has_attention_bias = true,
     .output_bias_follows = true,
+    .config_has_mlp_bias = true,
     .qk_norm = false,
 };
 

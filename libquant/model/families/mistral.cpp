@@ -10,7 +10,9 @@ const Family kMistralFamily{
     .gguf_architecture = "llama",
     .gguf_permutes_qk = true,
     .default_attention_bias = false,
+    .config_has_attention_bias = false,
     .output_bias_follows = false,
+    .config_has_mlp_bias = false,
     .qk_norm = false,
 };
 

@@ -10,7 +10,9 @@ const Family kQwen2Family{
     .gguf_architecture = "qwen2",
     .gguf_permutes_qk = false,
     .default_attention_bias = true,
+    .config_has_attention_bias = false,
     .output_bias_follows = false,
+    .config_has_mlp_bias = false,
     .qk_norm = false,
 };
 

@@ -9,7 +9,9 @@ const Family kQwen3Family{
     .gguf_architecture = "qwen3",
     .gguf_permutes_qk = false,
     .default_attention_bias = false,
+    .config_has_attention_bias = true,
     .output_bias_follows = true,
+    .config_has_mlp_bias = false,
     .qk_norm = true,
 };
 

@@ -106,6 +106,23 @@ TEST_CASE("absent keys take the defaults of transformers where those are safe", 
   CHECK(read(qwen3).head_dim == 128);
 }
 
+TEST_CASE("a bias that transformers takes from no key of the family is not taken from one",
+          "[checkpoint]") {
+  for (const char* family : {"llama", "mistral", "qwen2", "qwen3"}) {
+    CAPTURE(family);
+    const ModelConfig config = export_config(family);
+    const Json json = config_to_json(config, tiny_tokenizer(), DType::f32);
+    const bool llama = config.family == "llama";
+    CHECK(read(with(json, "mlp_bias", true)).mlp_bias == llama);
+    const bool reads = llama || config.family == "qwen3";
+    const ModelConfig flipped = read(with(json, "attention_bias", !config.attention_bias));
+    CHECK((flipped.attention_bias != config.attention_bias) == reads);
+    ModelConfig other = config;
+    other.output_bias = !other.output_bias;
+    CHECK_THROWS_AS(config_to_json(other, tiny_tokenizer(), DType::f32), NotSupported);
+  }
+}
+
 TEST_CASE("what libquant does not compute is refused by name", "[checkpoint]") {
   check_refused<NotSupported>(with(base_config(), "hidden_act", "gelu"), {"hidden_act", "gelu"});
   check_refused<NotSupported>(with(base_config(), "partial_rotary_factor", 0.5),
