@@ -14,7 +14,7 @@ struct Family {
   std::string_view hf_architecture;  ///< "LlamaForCausalLM"
   std::string_view hf_model_type;    ///< "llama"
   std::string_view gguf_architecture;
-  bool gguf_permutes_qk;        ///< converter interleaves q/k rows for its rotary embedding
+  bool gguf_permutes_qk;           ///< converter interleaves q/k rows for its rotary embedding
   bool default_attention_bias;     ///< where config.json does not say
   bool config_has_attention_bias;  ///< transformers reads "attention_bias" for this family
   bool output_bias_follows;        ///< attention_bias also gives o_proj a bias
