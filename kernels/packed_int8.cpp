@@ -62,9 +62,15 @@ struct IntPass {
     const std::int32_t factor = f.zero == PackedZero::symmetric ? f.symmetric_zero() - bias
                                 : f.zero == PackedZero::minimum ? -bias
                                                                 : 1;
-    const QuantizeJob job{
-        runs,  f.cols, f.blocks(), tiles.unit == 2, call.options.scale, call.options.tensor_scale,
-        factor};
+    const bool lifted = lifted_runs(f, runs) && f.zero != PackedZero::integer;
+    const QuantizeJob job{runs,
+                          f.cols,
+                          f.blocks(),
+                          tiles.unit == 2,
+                          call.options.scale,
+                          call.options.tensor_scale,
+                          factor,
+                          lifted ? kLiftBits : 0};
     // Each tile by one thread: threads that write the same lines hold each other up.
     parallel_for(
         tiles.count, 1,

@@ -39,7 +39,7 @@ enum class ActivationMode : std::uint8_t {
 
 /// What shares one activation scale.
 enum class ActivationScale : std::uint8_t {
-  group,   ///< the columns of one weight group, at most 128, of one token
+  group,   ///< the columns of one weight group, or 128 where that is the row, of one token
   token,   ///< all columns of one token
   tensor,  ///< everything: MatmulOptions::tensor_scale, computed beforehand (SmoothQuant)
 };
@@ -60,9 +60,10 @@ struct MatmulOptions {
 /// Numerics; docs/kernels.md derives the error bounds.
 /// - int8: x is cut into runs of columns: a weight group, or 128 columns (the last run shorter)
 ///   where a group is the whole row; with ActivationScale::token or tensor such a row is cut into
-///   runs of 32768. Each run's product of codes is an exact int32, and the runs of an output are
-///   added in order by one fused multiply-add each. So the bytes of the result are the same on
-///   every instruction set, at any thread count, and for any number of tokens beside it.
+///   runs of 32768. Each run's product of codes is an exact int32; times the weight's scale it is
+///   rounded, and the runs of an output are added in order, each by one fused multiply-add with the
+///   activation's scale. So the bytes of the result are the same on every instruction set, at any
+///   thread count, and for any number of tokens beside it.
 /// - exact: weights as QuantizedMatrix::value gives them, products added in order by fused
 ///   multiply-adds in chunks of 128 columns, chunks added in order: again the same bytes
 ///   everywhere.

@@ -23,6 +23,17 @@ struct PackedRuns {
   std::size_t count;
 };
 
+/// Sums of short runs begin with the bits of 1.5 * 2^23: as long as a sum is below 2^22, its bits
+/// are then the float 1.5 * 2^23 + sum, and fma(that, scale, -1.5 * 2^23 * scale) is scale * sum
+/// rounded once, for scales of at most 22 bits. So no conversion is needed.
+constexpr std::int32_t kLiftBits = 0x4b400000;
+constexpr float kLift = 0x1.8p23f;
+/// 4 * 32 * 255 * 127 < 2^22.
+constexpr std::size_t kMostLiftedBlocks = 4;
+constexpr bool lifted_runs(const PackedFormat& format, const PackedRuns& runs) noexcept {
+  return format.scale != PackedScale::f32 && runs.blocks <= kMostLiftedBlocks;
+}
+
 /// A tile of quantized activations. A column is a token, or one of the two int8 terms of a token.
 struct PackedTokens {
   std::size_t columns;
@@ -30,7 +41,7 @@ struct PackedTokens {
   std::int8_t* codes;    ///< [padded_cols / depth][columns][depth]
   float* scales;         ///< [runs][columns]
   float* moments;        ///< [runs][columns]: scale * sum of codes
-  std::int32_t* starts;  ///< [runs][columns]: -factor * sum of codes
+  std::int32_t* starts;  ///< [runs][columns]: QuantizeJob::start - factor * sum of codes
 };
 
 /// What `quantize` does to one token.
@@ -42,6 +53,7 @@ struct QuantizeJob {
   ActivationScale scale;
   float tensor_scale;
   std::int32_t factor;  ///< what the weights' codes are too large by, or 1 for integer zeros
+  std::int32_t start;   ///< kLiftBits where runs are lifted and have no integer zeros, else 0
 };
 
 /// What a tile brings nearer while it multiplies, a little per block.

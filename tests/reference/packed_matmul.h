@@ -116,7 +116,7 @@ inline float int8_output(const CodedMatrix& w, std::size_t row,
         sum += q;
       }
       const float scale = w.scales[w.at(row, w.group_of(run.begin))];
-      total[term] = std::fma(static_cast<float>(product), scale * run.scale[term], total[term]);
+      total[term] = std::fma(static_cast<float>(product) * scale, run.scale[term], total[term]);
       if (w.format.zero == kernels::PackedZero::minimum)
         total[term] = std::fma(w.minimum(row, run.begin), run.scale[term] * static_cast<float>(sum),
                                total[term]);

@@ -44,12 +44,16 @@ struct PanelCodes {
 
 enum class Codes { packed, expanding, expanded };
 
+constexpr int width_of(Codes codes, int bits) noexcept {
+  return codes == Codes::expanded ? 8 : bits;
+}
+
 // Adds the products of `count` blocks to sum[vector][column]; a vector is Words::kLanes rows of a
 // panel. Codes come as packed, and may be expanded on the way, or as that wrote them.
 template <int kBits, Codes kCodes>
 struct LaneMultiplier {
   using D = Dot<kBits>;
-  static constexpr int kWidth = kCodes == Codes::expanded ? 8 : kBits;
+  static constexpr int kWidth = width_of(kCodes, kBits);
   static constexpr bool kLooksAhead = kCodes != Codes::packed;
 
   template <int kStep>
@@ -145,15 +149,18 @@ struct LaneMultiplier {
 // Where the values of a run begin in arrays [run][columns] and [group][16].
 struct RunPlace {
   std::size_t token, row;
-  // Symmetric codes, fp16 scales: for these the end of a run has one test, the others have more.
+  // Symmetric codes, fp16 scales, lifted sums: for these the end of a run has one test, the others
+  // have more.
   bool plain;
+  bool lifted;
 };
 
 template <std::size_t kColumns>
 LIBQUANT_INLINE RunPlace place_of(const PackedJob& job) noexcept {
   const PackedFormat& f = *job.format;
+  const bool lifted = lifted_runs(f, job.runs);
   return {job.run * kColumns, f.group == 0 ? 0 : job.run * kPanelRows,
-          f.zero == PackedZero::symmetric && f.scale == PackedScale::f16};
+          lifted && f.zero == PackedZero::symmetric && f.scale == PackedScale::f16, lifted};
 }
 
 // The sums of a run before its first product: minus the zero point times the sum of x.
@@ -162,13 +169,15 @@ LIBQUANT_INLINE void start_run(const PackedJob& job, const RunPlace& run, std::i
                                Words (&sum)[kVecs][kColumns]) noexcept {
   const std::int32_t* starts = job.tokens.starts + run.token;
   if (__builtin_expect(!run.plain && job.format->zero == PackedZero::integer, 0)) {
+    const Words lift = Words::broadcast(run.lifted ? kLiftBits : 0);
     LIBQUANT_UNROLL
     for (std::size_t v = 0; v < kVecs; ++v) {
       const unsigned char* zeros = job.panels[v / kPanelVecs] + job.format->zeros_offset();
       const Words zero = Words::from_bytes(zeros + run.row + v % kPanelVecs * Words::kLanes) -
                          Words::broadcast(bias);
       LIBQUANT_UNROLL
-      for (std::size_t j = 0; j < kColumns; ++j) sum[v][j] = zero * Words::broadcast(starts[j]);
+      for (std::size_t j = 0; j < kColumns; ++j)
+        sum[v][j] = lift + zero * Words::broadcast(starts[j]);
     }
     return;
   }
@@ -190,20 +199,38 @@ LIBQUANT_INLINE void end_run(const PackedJob& job, const RunPlace& run,
       to[v] = load_reals(type, job.panels[v / kPanelVecs] + offset, run.row, v % kPanelVecs);
   };
   F32 scale[kVecs];
+  const auto add = [&](const auto& scaled) LIBQUANT_LAMBDA {
+    const float* scales = job.tokens.scales + run.token;
+    asm("" : "+r"(scales));  // GCC would load them all before the branch to here, and spill them
+    LIBQUANT_UNROLL
+    for (std::size_t j = 0; j < kColumns; ++j) {
+      const F32 token = F32::broadcast(scales[j]);
+      LIBQUANT_UNROLL
+      for (std::size_t v = 0; v < kVecs; ++v)
+        total[v][j] = fused(scaled(sum[v][j], v), token, total[v][j]);
+    }
+  };
+  const auto add_lifted = [&]() LIBQUANT_LAMBDA {
+    float lift = -kLift;
+    asm("" : "+m"(lift));  // one register less in the loop
+    F32 lowered[kVecs];
+    LIBQUANT_UNROLL
+    for (std::size_t v = 0; v < kVecs; ++v) lowered[v] = scale[v] * F32::broadcast(lift);
+    add([&](Words s, std::size_t v)
+            LIBQUANT_LAMBDA { return fused(s.as_float(), scale[v], lowered[v]); });
+  };
   if (__builtin_expect(run.plain, 1)) {
     reals(PackedScale::f16, 0, scale);
+    add_lifted();
+    return;
+  }
+  reals(job.format->scale, 0, scale);
+  if (run.lifted) {
+    add_lifted();
   } else {
-    reals(job.format->scale, 0, scale);
+    add([&](Words s, std::size_t v) LIBQUANT_LAMBDA { return s.to_float() * scale[v]; });
   }
-  const float* scales = job.tokens.scales + run.token;
-  LIBQUANT_UNROLL
-  for (std::size_t j = 0; j < kColumns; ++j) {
-    const F32 token = F32::broadcast(scales[j]);
-    LIBQUANT_UNROLL
-    for (std::size_t v = 0; v < kVecs; ++v)
-      total[v][j] = fused(sum[v][j].to_float(), scale[v] * token, total[v][j]);
-  }
-  if (__builtin_expect(run.plain, 1) || job.format->zero != PackedZero::minimum) return;
+  if (job.format->zero != PackedZero::minimum) return;
   F32 minimum[kVecs];
   reals(job.format->scale, job.format->zeros_offset(), minimum);
   const float* moments = job.tokens.moments + run.token;
@@ -260,33 +287,32 @@ void multiply_blocks(const PackedJob& job) noexcept {
   }
   Ahead<kPanels> ahead{job.ahead};
   const std::int8_t* x = job.tokens.codes + job.first * kBlockColumns * kColumns;
-  const std::size_t end = job.first + job.count, all = job.format->blocks();
-  std::size_t block = job.first, run_begin = job.run * job.runs.blocks;
+  const std::size_t end = job.first + job.count;
+  std::size_t block = job.first, run_end = (job.run + 1) * job.runs.blocks;
   RunPlace run = place_of<kColumns>(job);
   const std::size_t rows = job.format->group == 0 ? 0 : kPanelRows;  // between runs
-  const auto end_of_run = [&]() LIBQUANT_LAMBDA {
-    return all - run_begin < job.runs.blocks ? all : run_begin + job.runs.blocks;
-  };
+  const bool last = end == job.format->blocks();
   constexpr std::size_t kVecs = kPanels * kPanelVecs;
-  const bool ends = end_of_run() <= end;  // else the totals stay as they are
+  const bool ends = last || run_end <= end;  // else the totals stay as they are
   F32 total[kVecs][kColumns];
   each_total<kVecs, kColumns>(job, [&](std::size_t v, std::size_t j, const float*)
                                        LIBQUANT_LAMBDA { total[v][j] = F32::zero(); });
   if (ends)
     each_total<kVecs, kColumns>(job, [&](std::size_t v, std::size_t j, const float* at)
                                          LIBQUANT_LAMBDA { total[v][j] = F32::load(at); });
+  bool begun = run_end - block < job.runs.blocks;
   while (block < end) {
-    const std::size_t run_end = end_of_run();
     const std::size_t stop = run_end < end ? run_end : end;
     Words sum[kVecs][kColumns];
-    if (block == run_begin) {
-      start_run(job, run, Multiplier::D::kBias, sum);
-    } else {
+    if (__builtin_expect(begun, 0)) {
       load_carry(job.carry, sum);
+    } else {
+      start_run(job, run, Multiplier::D::kBias, sum);
     }
+    begun = false;
     Multiplier::add(codes, stop - block, x, ahead, sum);
     x += (stop - block) * kBlockColumns * kColumns;
-    if (stop == run_end) {
+    if (last || run_end <= end) {
       end_run(job, run, sum, total);
     } else {
       store_carry(sum, job.carry);
@@ -294,7 +320,7 @@ void multiply_blocks(const PackedJob& job) noexcept {
     block = stop;
     run.token += kColumns;
     run.row += rows;
-    run_begin = run_end;
+    run_end += job.runs.blocks;
   }
   if (!ends) return;
   each_total<kVecs, kColumns>(

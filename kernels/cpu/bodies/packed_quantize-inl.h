@@ -88,7 +88,7 @@ LIBQUANT_INLINE void quantize_run(const QuantizeJob& job, const float* x, std::s
     const std::size_t at = run * tokens.columns + c;
     tokens.scales[at] = s;
     tokens.moments[at] = s * static_cast<float>(total);
-    tokens.starts[at] = -job.factor * total;
+    tokens.starts[at] = job.start - job.factor * total;
   };
   note(column, step.scale, sum.sum());
   if (job.residual) note(column + 1, step.scale / 254.0f, rest_sum.sum());

@@ -24,6 +24,7 @@ struct Words {
   }
   static Words rounded(F32 x) { return {_mm256_cvtps_epi32(x.v)}; }
   F32 to_float() const { return {_mm256_cvtepi32_ps(v)}; }
+  F32 as_float() const { return {_mm256_castsi256_ps(v)}; }
   void store_bytes(std::int8_t* p) const {
     const __m128i half = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(half, half));

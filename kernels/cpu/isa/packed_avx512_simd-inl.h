@@ -23,6 +23,7 @@ struct Words {
   }
   static Words rounded(F32 x) { return {_mm512_cvtps_epi32(x.v)}; }
   F32 to_float() const { return {_mm512_cvtepi32_ps(v)}; }
+  F32 as_float() const { return {_mm512_castsi512_ps(v)}; }
   void store_bytes(std::int8_t* p) const {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
   }

@@ -24,6 +24,7 @@ struct Words {
   static Words magnitude_bits(F32 x) { return {vreinterpretq_s32_f32(vabsq_f32(x.v))}; }
   static Words rounded(F32 x) { return {vcvtnq_s32_f32(x.v)}; }
   F32 to_float() const { return {vcvtq_f32_s32(v)}; }
+  F32 as_float() const { return {vreinterpretq_f32_s32(v)}; }
   void store_bytes(std::int8_t* p) const {
     const int16x4_t half = vmovn_s32(v);
     const int8x8_t bytes = vmovn_s16(vcombine_s16(half, half));

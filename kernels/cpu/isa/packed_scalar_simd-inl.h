@@ -44,6 +44,11 @@ struct Words {
     for (std::size_t i = 0; i < kLanes; ++i) r.v[i] = static_cast<float>(v[i]);
     return r;
   }
+  F32 as_float() const {
+    F32 r;
+    __builtin_memcpy(&r.v, &v, sizeof r.v);
+    return r;
+  }
   void store_bytes(std::int8_t* p) const {
     for (std::size_t i = 0; i < kLanes; ++i) p[i] = static_cast<std::int8_t>(v[i]);
   }
