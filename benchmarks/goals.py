@@ -3,7 +3,7 @@
 
 A line per goal: what was asked for, the figure (the worst of the benchmarks that the goal covers,
 each the median of paired ratios within one process), and whether it was reached. Exits with 1 where
-one was missed, 2 where a benchmark that a goal needs is not in the file.
+one was missed, 2 where a benchmark that a goal needs is not in the file or a file cannot be read.
 """
 import json
 import sys
@@ -14,10 +14,19 @@ EXACT = "/activations:exact"
 SQUARE = "/M:4096/K:4096"
 
 
+def read_json(path, what):
+    try:
+        with open(path) as file:
+            return json.load(file)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        print(f"goals.py: cannot read {what} from '{path}': {reason}", file=sys.stderr)
+        sys.exit(2)
+
+
 class Run:
     def __init__(self, path):
-        with open(path) as file:
-            content = json.load(file)
+        content = read_json(path, "the results of kernel_benchmark")
         self.context = content["context"]
         self.rows = {}
         for row in content["benchmarks"]:
@@ -96,6 +105,8 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     run = Run(arguments[0])
+    if len(arguments) == 2:
+        peers = read_json(arguments[1], "the peers' results (LIBQUANT_PEERS names the file)")
     lines, missed, missing = [], 0, []
 
     def line(what, bound, figure, note):
@@ -120,8 +131,6 @@ def main(arguments):
     except KeyError as error:
         missing.append(f"no dip: {error.args[0]}")
     if len(arguments) == 2:
-        with open(arguments[1]) as file:
-            peers = json.load(file)
         try:
             figure, note = onnxruntime(run, peers)
             line("w4g128 N=8 over onnxruntime, both per int8 probe", 1.2, figure, note)

@@ -23,6 +23,11 @@ program=build/kernel_bench/benchmarks/kernel_benchmark
 
 if [ $# -gt 0 ] && [ "$1" != --quick ]; then exec "$program" "$@"; fi
 
+if [ -n "${LIBQUANT_PEERS:-}" ] && [ ! -r "$LIBQUANT_PEERS" ]; then
+  echo "benchmarks/run.sh: LIBQUANT_PEERS names '$LIBQUANT_PEERS', which cannot be read" >&2
+  exit 2
+fi
+
 code=0
 rm -f build/kernel_bench/quick.json build/kernel_bench/full.json
 "$program" --set quick --json build/kernel_bench/quick.json || code=1

@@ -14,8 +14,8 @@ LIBQUANT_INLINE void each_level(const std::uint8_t* block, F32 zero, const Put& 
     for (std::size_t i = 0; i < 4; ++i) {
       const B line = B::load(block + i * kLineBytes);
       for_steps([&](auto field) LIBQUANT_LAMBDA {
-        constexpr int n = decltype(field)::value;
-        const F32 number = line.template look_up<n>(numbers);
+        constexpr std::size_t n = decltype(field)::value;
+        const F32 number = line.template look_up<decltype(field)::value>(numbers);
         put(8 * i + n % 2 * 4 + n / 2, kSharedZero ? number : number - zero);
       });
     }
