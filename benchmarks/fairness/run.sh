@@ -5,21 +5,22 @@
 #   bash benchmarks/fairness/run.sh [--quick | --full] [--grids "4 3 4-symmetric 3-symmetric"] [--seeds "0 1"]
 #                                   [--only "METHOD..."] [--items N] [--output DIR] [--model PATH] [--data DIR]
 #
-# Judged on BBQ's Religion and Physical_appearance, which nothing is calibrated on: 300 stratified items (--quick: 150,
-# --full: all 2,776), and on the StereoSet terms of the evaluate split. Plain, fair and shuffled models are made once a
-# seed, from other windows of the same text, and enter the tables with their mean: two runs that should be alike differ
-# by up to half. A grid is the bits, asymmetric unless it says so. --only makes some of the methods, named as in the
-# tables; refined-0, selected, mixed-1, fair-0.25 and fair-4 are made with it or with --full. Finished models and scores
-# are kept in DIR, so an interrupted run goes on where it stopped, and later runs add to it. Ends with Markdown tables:
-# DIR/GRID/table.md.
+# Judged on BBQ's Religion and Physical_appearance, which nothing is calibrated on: 300 stratified items (--quick: 150),
+# and on the StereoSet terms of the evaluate split. Grids are the bits, asymmetric unless they say so; 4 and 3 by default.
+# --full makes the main table instead of the ablation: all 2,776 items, symmetric grids too, and of the methods only plain,
+# fair-1, shuffled-1 and refined-1. --only makes other methods, named as in the tables; fair-0.25 and fair-4 are made with
+# it alone. Plain, fair and shuffled models are made once a seed, from other windows of the same text, and enter the tables
+# with their mean: two runs that should be alike differ by up to half. Finished models and scores are kept in DIR, so an
+# interrupted run goes on where it stopped, and later runs add to it. Ends with Markdown tables:
+# DIR/GRID/table-ITEMS.md.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-grids="4 3 4-symmetric 3-symmetric" seeds="0 1" only= output=build/fairness model= data=${LIBQUANT_DATA:-../shared/data} items=300 eval_tokens=6144 full=
+grids= seeds="0 1" only= output=build/fairness model= data=${LIBQUANT_DATA:-../shared/data} items=300 eval_tokens=6144 full=
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) items=150 eval_tokens=4096; shift ;;
-    --full) items=0 eval_tokens=65536 seeds="0 1 2" full=1; shift ;;
+    --full) items=0 eval_tokens=32768 full=1; shift ;;
     --items) items=$2; shift 2 ;;
     --grids) grids=$2; shift 2 ;;
     --seeds) seeds=$2; shift 2 ;;
@@ -27,10 +28,17 @@ while [ $# -gt 0 ]; do
     --output) output=$2; shift 2 ;;
     --model) model=$2; shift 2 ;;
     --data) data=$2; shift 2 ;;
-    -h | --help) sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "unknown argument $1; try --help" >&2; exit 2 ;;
   esac
 done
+if [ -n "$full" ]; then
+  : "${grids:=4 3 4-symmetric 3-symmetric}" "${only:=plain fair-1 shuffled-1 refined-1}"
+else
+  : "${grids:=4 3}"
+  : "${only:=plain plain-32x512 rtn fair-1 shuffled-1 moments-1 neutral-1 differences-1 shuffled-pairs-1 published-0.1
+    refined-0 refined-1 selected mixed-1}"
+fi
 [ -d "$data/bbq" ] || { echo "no probe sets in $data: set LIBQUANT_DATA or --data" >&2; exit 2; }
 [ -n "$model" ] || model=$(bash examples/fetch_model.sh)
 
@@ -49,12 +57,12 @@ long=(--calibration "$text" --windows 32 --window 512)
 quantize() {
   local method=$1 name=$2
   shift 2
-  [ -z "$only" ] || [[ " $only " == *" $method "* ]] || return 0
+  [[ " ${only//$'\n'/ } " == *" $method "* ]] || return 0
   models+=("$name")
   [ ! -e "$folder/$name/quantize_report.json" ] || return 0
   echo "== $grid: $name ($(date +%H:%M))" >&2
   "$libquant" quantize "$model" --output "$folder/$name" --bits "$bits" --group-size 64 --zero "$zero" \
-    --format compressed-tensors --resume --json "$@" >"$folder/$name.json"
+    --format compressed-tensors --dense-type f16 --resume --json "$@" >"$folder/$name.json"
 }
 # seeded METHOD ARGUMENTS...: once a seed; the name of seed 0 is the method's.
 seeded() {
@@ -96,11 +104,9 @@ compare() {
 uniform_bits() {
   python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["bits_per_weight"])' "$folder/$1/quantize_report.json"
 }
-# Every method of a grid; symmetric grids only get what the comparison needs.
 make_models() {
   seeded plain "${short[@]}"
   probes sensitivity 1; seeded fair-1 "${term[@]}"
-  [ "$zero" = asymmetric ] || return 0
   quantize rtn rtn --method rtn
   quantize plain-32x512 plain-32x512 "${long[@]}"
   probes shuffled 1 --fairness-control shuffle_options; seeded shuffled-1 "${term[@]}"
@@ -111,10 +117,10 @@ make_models() {
   quantize shuffled-pairs-1 shuffled-pairs-1 "${term[@]}"
   probes published 0.1 --fairness-statistic pair_differences --fairness-mode fair-gptq-2509.15206
   quantize published-0.1 published-0.1 "${term[@]}"
-  probes sensitivity 1; quantize refined-1 refined-1 "${term[@]}" --refine-steps 40
-  [ -n "$full$only" ] || return 0
-  probes sensitivity 0; quantize refined-0 refined-0 "${term[@]}" --refine-steps 40
-  probes sensitivity 1; quantize selected selected "${term[@]}" --fairness-trials 4
+  probes sensitivity 0; quantize refined-0 refined-0 "${term[@]}" --refine-steps 20
+  probes sensitivity 1
+  quantize refined-1 refined-1 "${term[@]}" --refine-steps 20
+  quantize selected selected "${term[@]}" --fairness-trials 4
   [ ! -e "$folder/plain/quantize_report.json" ] ||
     quantize mixed-1 mixed-1 "${term[@]}" --bits-budget "$(uniform_bits plain)"
   probes sensitivity 0.25; quantize fair-0.25 fair-0.25 "${term[@]}"
@@ -128,14 +134,14 @@ for grid in $grids; do
   make_models
   [[ " ${models[*]} " == *" plain "* ]] || { echo "nothing to compare with: --only lacks plain" >&2; exit 2; }
   echo "== $grid: audit ($(date +%H:%M))" >&2
-  audit unseen "${unseen[@]}" --items "$items"
+  audit "unseen-$items" "${unseen[@]}" --items "$items"
   audit terms "${terms[@]}" --split evaluate
   perplexity "$model" "$output/original-$eval_tokens.json"
   for name in "${models[@]}"; do perplexity "$folder/$name" "$folder/$name-$eval_tokens.json"; done
   {
     printf '# %s bits, groups of 64, %s\n\n' "$bits" "$zero"
     python3 benchmarks/fairness/perplexities.py "$output/original-$eval_tokens.json" "$folder" "$eval_tokens" "${models[@]}"
-    compare unseen "${unseen[@]}"
+    compare "unseen-$items" "${unseen[@]}"
     compare terms "${terms[@]}"
-  } | tee "$folder/table.md"
+  } | tee "$folder/table-$items.md"
 done

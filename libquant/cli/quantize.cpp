@@ -122,18 +122,19 @@ void add_bit_plan(CLI::App& command, Arguments& a) {
 
 void add_refine(CLI::App& command, RefineOptions& refine) {
   command
-      .add_option("--refine-steps", refine.steps,
-                  "gradient steps on the scales after the last block, towards the original's "
-                  "next-token and probe distributions; 0: none")
+      .add_option(
+          "--refine-steps", refine.steps,
+          "gradient steps on the scales of each row after the last block, towards the original's "
+          "next-token and probe distributions; 0: none")
       ->capture_default_str();
   command
       .add_option("--refine-learning-rate", refine.learning_rate,
-                  "largest relative change of a scale in one step")
+                  "largest relative change of a row's scales in one step")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command
       .add_option("--refine-probe-weight", refine.probe_weight,
-                  "of the probes' divergence beside the text's")
+                  "of what is left of the probes' divergence, beside what is left of the text's")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command.add_option("--refine-windows", refine.windows, "calibration windows in a step")

@@ -116,6 +116,10 @@ void print_bits(const BitPlan& plan) {
   for (const auto& [bits, cost] : uniform)
     fmt::print("  all with {} bits: {}, predicted loss {:.4g}\n", bits,
                bytes_text(static_cast<double>(cost.first)), cost.second);
+  if (plan.fallbacks > 0)
+    fmt::print(
+        "  {} predictions are of rounding to nearest, where GPTQ could not factor the form\n",
+        plan.fallbacks);
 }
 
 void print_search(const SearchReport& search) {
@@ -141,7 +145,7 @@ void print_search(const SearchReport& search) {
 
 void print_refinement(const RefineReport& r) {
   fmt::print(
-      "\nrefinement of {} scales and minimums: {} steps{} over {} windows and {} items; on {} "
+      "\nrefinement of the scales of {} rows: {} steps{} over {} windows and {} items; on {} "
       "windows and {} items kept apart\n",
       r.parameters, r.batches.size(), r.stopped_early ? " (stopped early)" : "", r.windows, r.items,
       r.select_windows, r.select_items);

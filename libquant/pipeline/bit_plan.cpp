@@ -118,8 +118,10 @@ std::vector<double> combined(const std::vector<Sensitivity>& parts, const Planne
   return sum;
 }
 
-double predicted_loss(ConstMatrixView weights, Metric& metric, const PlannedLayer& layer) {
+double predicted_loss(ConstMatrixView weights, Metric& metric, const PlannedLayer& layer,
+                      std::size_t& fallbacks) {
   const LayerResult rounded = quantize_layer(weights, metric, layer.options, layer.tensor());
+  if (!rounded.report.fallback.empty()) ++fallbacks;
   return layer_error(weights, rounded.matrix, &metric) / (2 * static_cast<double>(layer.rows));
 }
 
@@ -188,7 +190,8 @@ void predict_losses(const Checkpoint& source, const WidthPlans& plans,
         Metric metric(lower, layers[i].cols, 0);
         for (std::size_t w = 0; w < plans.size(); ++w)
           plan.groups[g].choices[w].loss +=
-              predicted_loss(weights[layers[i].role].weight, metric, plans[w].layers[i]);
+              predicted_loss(weights[layers[i].role].weight, metric, plans[w].layers[i],
+                             plan.fallbacks);
       }
     for (const auto& layer : plans.front().block(block)) source.release(layer.tensor());
     meter.add(work / static_cast<double>(blocks));

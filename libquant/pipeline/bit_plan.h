@@ -24,6 +24,9 @@ struct BitPlan {
   std::string format;  ///< whose bytes were counted
   std::uint64_t weights = 0;
   std::vector<BitGroup> groups;
+  /// Predictions, of a layer at one width, for which GPTQ could not factor the form: their loss is
+  /// that of rounding to nearest, which is higher.
+  std::size_t fallbacks = 0;
 
   /// Width of a layer ("model.layers.0.mlp.up_proj"); empty for one that the plan does not name.
   std::optional<int> bits_of(std::string_view layer) const;
@@ -44,8 +47,7 @@ struct BitPlan {
 ///
 /// nats: what ordinary text loses per token plus, times `options.fairness.strength`, what the
 /// answers to the calibrate split's probes move (where there are probes). S = sum |dL/dy|^2 x x^T
-/// of docs/fairness.md; Q is what `options.layer` makes under that form, or rounding to nearest
-/// where GPTQ cannot factor it, which expects more and is not reported.
+/// of docs/fairness.md; Q is what `options.layer` makes under that form.
 ///
 /// On the one model that was measured, plans did no better than the same bits everywhere: see
 /// docs/fairness.md before using it.

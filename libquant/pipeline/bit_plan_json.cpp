@@ -56,6 +56,7 @@ Json to_json(const BitPlan& plan) {
                        {"weights", static_cast<std::int64_t>(plan.weights)},
                        {"bytes", static_cast<std::int64_t>(plan.bytes())},
                        {"predicted_loss", plan.predicted_loss()},
+                       {"fallbacks", plan.fallbacks},
                        {"groups", std::move(groups)}});
 }
 
@@ -64,6 +65,7 @@ BitPlan bit_plan_from_json(const Json& json) {
   plan.budget = json.at("budget").as_double("budget");
   plan.format = json.at("format").as_string("format");
   plan.weights = count_at(json, "weights");
+  plan.fallbacks = count_at(json, "fallbacks");
   std::set<std::string> names;
   for (const Json& entry : json.at("groups").as_array("groups")) {
     plan.groups.push_back(group_from(entry));

@@ -219,12 +219,14 @@ double array_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t
   return std::max(0.0, peak_of_blocks(config, plan, tokens, window) - 2 * codes);
 }
 
+double process_bytes(const ModelConfig& config) {
+  constexpr double kProcess = 12e6, kPerToken = 260;
+  return kProcess + kPerToken * d(config.vocabulary_size);
+}
+
 double expected_peak_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
                            std::size_t window) {
-  // The program with its kernels' workspace; pieces and merges of the tokenizer.
-  constexpr double kProcess = 12e6, kPerToken = 260;
-  const double tokenizer = kPerToken * d(config.vocabulary_size);
-  return kProcess + tokenizer + peak_of_blocks(config, plan, tokens, window);
+  return process_bytes(config) + peak_of_blocks(config, plan, tokens, window);
 }
 
 double expected_disk_bytes(const WeightSource& source, const LayerPlan& plan,

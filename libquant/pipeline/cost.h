@@ -56,6 +56,8 @@ std::vector<bool> kept_states(const ModelConfig& config, const LayerPlan& plan, 
 /// together without raising the peak: no more than the largest stage of a block needs.
 double array_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
                    std::size_t window);
+/// The program with its kernels' workspace, pieces and merges of the tokenizer: part of every peak.
+double process_bytes(const ModelConfig& config);
 /// Peak of anonymous resident memory of a run; `tokens` = 0 for one without forward pass.
 double expected_peak_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
                            std::size_t window);

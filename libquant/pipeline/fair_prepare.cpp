@@ -9,6 +9,7 @@
 #include "libquant/fairness/controls.h"
 #include "libquant/fairness/splits.h"
 #include "libquant/fairness/spread.h"
+#include "libquant/pipeline/cost.h"
 #include "libquant/pipeline/fingerprint.h"
 #include "libquant/pipeline/layer_plan.h"
 #include "libquant/pipeline/quantize_model.h"
@@ -176,7 +177,8 @@ double fair_peak_bytes(const ModelConfig& config, const FairPreparation& fair) {
   const double moments = 16 * moment_values(config, is_weighted(fair));  // whole squares of doubles
   const double gradient = 4 * d(fair.report.rows) * d(config.hidden_size);
   const double head = 4 * kHeadSlice * (d(config.hidden_size) + kHeadRows) + 2 * gradient;
-  return std::max(4 * block_weights(config) + chunk + moments + gradient, head + gradient);
+  return process_bytes(config) +
+         std::max(4 * block_weights(config) + chunk + moments + gradient, head + gradient);
 }
 
 }  // namespace libquant

@@ -8,24 +8,27 @@
 
 namespace libquant {
 
-/// Scale refinement: when all blocks are rounded, gradient steps (Adam, Kingma & Ba 2015) on the
-/// group scales (and minimums of ZeroKind::minimum) of all quantized layers together, with codes
-/// and integer zeros as they are. What is minimised is
+/// Scale refinement: when all blocks are rounded, gradient steps (Adam, Kingma & Ba 2015) on one
+/// factor for the scales (and minimums of ZeroKind::minimum) of each row of all quantized layers
+/// together, with codes and integer zeros as they are. What is minimised is
 ///
-///     mean over tokens of calibration text of KL(original || quantized) of the next token
-///     + probe_weight * mean over probe items of KL(original || quantized) of their options,
+///     T / T0 + probe_weight * P / P0
 ///
-/// forward with scales rounded to their stored type, so every format still holds the result.
-/// Every eighth window of the calibration text and the probes' `select` split are kept apart; the
-/// parameters with the least loss there are the result, the rounded model's own included.
+/// with T the mean over tokens of calibration text of KL(original || quantized) of the next token,
+/// P the mean over probe items of that of their options, and T0 and P0 what they are for the
+/// rounded model on what is kept apart: each counts by what is left of it. The forward pass rounds
+/// scales to their stored type, so every format still holds the result; bf16 holds steps of 0.4 to
+/// 0.8 % only, f16 finer ones. Every eighth window of the calibration text and the probes' `select`
+/// split are kept apart; the parameters with the least loss there are the result, the rounded
+/// model's own included.
 struct RefineOptions {
   std::size_t steps = 0;  ///< at most; 0: off
-  /// Relative change of a scale that one step makes at most; it rises over the first tenth of the
-  /// steps and falls to zero as a cosine.
-  double learning_rate = 5e-4;
-  double probe_weight = 1;        ///< no effect without probes
+  /// Relative change of a row's scales that one step makes at most; it rises over the first tenth
+  /// of the steps and falls to zero as a cosine.
+  double learning_rate = 1e-3;
+  double probe_weight = 0.5;      ///< no effect without both
   std::size_t windows = 16;       ///< of calibration text in a step
-  std::size_t items = 12;         ///< probe items in a step
+  std::size_t items = 48;         ///< probe items in a step
   std::size_t select_items = 64;  ///< of the select split, evenly over sets and templates; 0 = all
   std::size_t interval = 10;      ///< steps between two looks at what is kept apart
   std::size_t patience = 3;       ///< looks without a new best before it stops

@@ -46,22 +46,34 @@ std::string entry(const std::map<std::string, std::string>& metadata, const std:
   return at == metadata.end() ? "" : at->second;
 }
 
+std::vector<float> times_row(const std::vector<float>& values, const LayerScales& layer,
+                             float (*round)(double, ScaleType)) {
+  std::vector<float> made(values.size());
+  const std::size_t groups = values.size() / layer.moved.size();
+  for (std::size_t i = 0; i < made.size(); ++i)
+    made[i] = round(double{values[i]} * std::exp(double{layer.moved[i / groups]}),
+                    layer.scheme.scale_type);
+  return made;
+}
+
+// dL/dt of every row: all its scales and minimums grow by the same factor.
+std::vector<double> row_slopes(ConstMatrixView of_weights, const QuantizedMatrix& matrix) {
+  std::vector<double> scales(matrix.scales.size()), minimums(matrix.minimums.size());
+  parameter_gradient(of_weights, matrix, scales, minimums);
+  std::vector<double> slopes(matrix.rows);
+  const std::size_t groups = scales.size() / matrix.rows;
+  for (std::size_t i = 0; i < scales.size(); ++i) {
+    slopes[i / groups] += scales[i] * matrix.scales[i];
+    if (!minimums.empty()) slopes[i / groups] += minimums[i] * matrix.minimums[i];
+  }
+  return slopes;
+}
+
 }  // namespace
 
-std::vector<float> LayerScales::scales() const {
-  std::vector<float> values(scales0.size());
-  for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = stored_scale(double{scales0[i]} * std::exp(double{moved[i]}), scheme.scale_type);
-  return values;
-}
+std::vector<float> LayerScales::scales() const { return times_row(scales0, *this, stored_scale); }
 
-std::vector<float> LayerScales::minimums() const {
-  std::vector<float> values(minimums0.size());
-  for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = stored(double{minimums0[i]} + double{moved[scales0.size() + i]} * scales0[i],
-                       scheme.scale_type);
-  return values;
-}
+std::vector<float> LayerScales::minimums() const { return times_row(minimums0, *this, stored); }
 
 RefinedScales::RefinedScales(const QuantizedCheckpoint& model) {
   for (std::size_t block = 0; block < model.config().layers; ++block)
@@ -73,7 +85,7 @@ RefinedScales::RefinedScales(const QuantizedCheckpoint& model) {
       layer.scheme = matrix->scheme;
       layer.scales0 = layer.best_scales = std::move(matrix->scales);
       layer.minimums0 = layer.best_minimums = std::move(matrix->minimums);
-      layer.moved.assign(layer.scales0.size() + layer.minimums0.size(), 0.0F);
+      layer.moved.assign(matrix->rows, 0.0F);
       layer.mean = layer.square = layer.moved;
       layers_.push_back(std::move(layer));
     }
@@ -95,20 +107,17 @@ void RefinedScales::step(QuantizedCheckpoint& model, std::size_t block,
     if (at == layers_.end()) continue;
     LayerScales& layer = *at;
     const auto matrix = model.quantized(layer.tensor);
-    const std::size_t scales = layer.scales0.size();
-    std::vector<double> gradient(layer.moved.size());
-    parameter_gradient(of_weights[static_cast<std::size_t>(role)], *matrix,
-                       std::span(gradient).first(scales), std::span(gradient).subspan(scales));
-    for (std::size_t i = 0; i < gradient.size(); ++i) {
-      const double unit = i < scales ? matrix->scales[i] : layer.scales0[i - scales];
-      const double slope = gradient[i] * unit;
-      const double mean = kMeanDecay * double{layer.mean[i]} + (1 - kMeanDecay) * slope;
+    const std::vector<double> slopes =
+        row_slopes(of_weights[static_cast<std::size_t>(role)], *matrix);
+    for (std::size_t r = 0; r < slopes.size(); ++r) {
+      const double slope = slopes[r];
+      const double mean = kMeanDecay * double{layer.mean[r]} + (1 - kMeanDecay) * slope;
       const double square =
-          kSquareDecay * double{layer.square[i]} + (1 - kSquareDecay) * slope * slope;
-      layer.mean[i] = static_cast<float>(mean);
-      layer.square[i] = static_cast<float>(square);
+          kSquareDecay * double{layer.square[r]} + (1 - kSquareDecay) * slope * slope;
+      layer.mean[r] = static_cast<float>(mean);
+      layer.square[r] = static_cast<float>(square);
       const double move = rate * mean * mean_share / (std::sqrt(square * square_share) + kTiny);
-      layer.moved[i] = static_cast<float>(double{layer.moved[i]} - move);
+      layer.moved[r] = static_cast<float>(double{layer.moved[r]} - move);
     }
     model.set_parameters(layer.tensor, layer.scales(), layer.minimums());
   }

@@ -12,13 +12,13 @@
 
 namespace libquant {
 
-/// The parameters of one layer on their way: scale = rounded exp(t) * scale0, minimum = rounded
-/// minimum0 + t * scale0; and Adam's two running means of each t.
+/// One layer on its way: scales and minimums are those of rounding times exp(t), t the row's,
+/// rounded to their stored type; and Adam's two running means of each t.
 struct LayerScales {
   std::string tensor;
   Scheme scheme;
   std::vector<float> scales0, minimums0;  ///< as rounding left them, [rows x groups]
-  std::vector<float> moved;               ///< t of the scales, then of the minimums
+  std::vector<float> moved;               ///< t, [rows]
   std::vector<float> mean, square;        ///< like `moved`
   std::vector<float> best_scales, best_minimums;
 
@@ -26,14 +26,14 @@ struct LayerScales {
   std::vector<float> minimums() const;
 };
 
-/// The parameters of all quantized layers of a model, and how far their refinement is. 28 bytes a
-/// parameter.
+/// The scales of all quantized layers of a model, and how far their refinement is. 8 bytes a scale
+/// and minimum, 12 a row.
 class RefinedScales {
  public:
   /// Starts from the parameters of `model`.
   explicit RefinedScales(const QuantizedCheckpoint& model);
 
-  std::size_t parameters() const noexcept;
+  std::size_t parameters() const noexcept;  ///< rows
   /// One Adam step (beta 0.9 and 0.99) of the layers of a block, `of_weights` in the order of
   /// kLinearRoles; `step` counts from 1. Layers that are dense stay as they are.
   void step(QuantizedCheckpoint& model, std::size_t block, std::span<const Matrix> of_weights,

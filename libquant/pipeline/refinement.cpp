@@ -9,6 +9,7 @@
 #include "libquant/core/error.h"
 #include "libquant/core/hash.h"
 #include "libquant/core/rng.h"
+#include "libquant/pipeline/cost.h"
 #include "libquant/pipeline/process_memory.h"
 #include "libquant/pipeline/quantize_model.h"
 
@@ -115,6 +116,13 @@ double Refinement::rate() const {
          (1 + std::cos(std::numbers::pi * at / d(o.steps)));
 }
 
+// Of the probes' divergence where the text's has 1: both count by what is left of them.
+double Refinement::probe_weight() const {
+  const RefineReport::Losses& first = report_.looks.front();
+  const bool both = first.text > 0 && first.probes > 0;
+  return options_.refine.probe_weight * (both ? first.text / first.probes : 1);
+}
+
 void Refinement::step(QuantizedCheckpoint& model, const ProgressCallback& progress) {
   const RefineOptions& o = options_.refine;
   const std::size_t at = report_.batches.size();
@@ -126,7 +134,7 @@ void Refinement::step(QuantizedCheckpoint& model, const ProgressCallback& progre
     parts.push_back(train_->items() + windows_.at(at * windows + i));
   // The parameters of a block change when its gradients are known: nothing needs them again.
   const DistillationLoss loss = distill(
-      model, train_->batch(parts), o.probe_weight, room_.view(source_.config().hidden_size),
+      model, train_->batch(parts), probe_weight(), room_.view(source_.config().hidden_size),
       [&](std::size_t block, const WeightGradients& of_weights) {
         scales_->step(model, block, of_weights, at + 1, rate());
       },
@@ -135,11 +143,11 @@ void Refinement::step(QuantizedCheckpoint& model, const ProgressCallback& progre
 }
 
 void Refinement::look(QuantizedCheckpoint& model, const ProgressCallback& progress) {
-  const double weight = options_.refine.probe_weight;
   const DistillationLoss loss =
       distill_all(model, *select_, room_.view(source_.config().hidden_size), progress);
-  const auto total = [&](const RefineReport::Losses& l) { return l.text + weight * l.probes; };
   const RefineReport::Losses found{report_.batches.size(), loss.text, loss.probes};
+  const double weight = report_.looks.empty() ? 0 : probe_weight();
+  const auto total = [&](const RefineReport::Losses& l) { return l.text + weight * l.probes; };
   const bool best = std::ranges::all_of(
       report_.looks, [&](const auto& earlier) { return total(found) < total(earlier); });
   report_.looks.push_back(found);
@@ -220,7 +228,7 @@ double refine_flops(const ModelConfig& config, const QuantizeOptions& options,
 
 double refine_peak_bytes(const ModelConfig& config, const QuantizeOptions& options,
                          const Prepared& prepared) {
-  constexpr double kChunkRows = 1024, kHeadSlice = 8192, kHeadRows = 512, kPerParameter = 28;
+  constexpr double kChunkRows = 1024, kHeadSlice = 8192, kHeadRows = 512;
   const double queries = d(config.heads) * d(config.head_dim);
   const double chunk =
       4 * kChunkRows * (6 * d(config.hidden_size) + 6 * queries + 5 * d(config.intermediate_size));
@@ -228,14 +236,12 @@ double refine_peak_bytes(const ModelConfig& config, const QuantizeOptions& optio
       4 * d(config.hidden_size) *
       (d(prepared.calibration.tokens.size()) + 4 * d(rows_of_step(options, prepared)));
   const double head = 4 * kHeadSlice * (d(config.hidden_size) + kHeadRows);
-  double parameters = 0;
+  double scales = 0;
   for (const auto& layer : prepared.layers.layers)
     if (!layer.ignored)
-      parameters += d(layer.rows) * d(layer.options.scheme.groups(layer.cols)) *
-                    (layer.options.scheme.zero == ZeroKind::minimum ? 2 : 1);
-  // As in expected_peak_bytes(): the program with its kernels' workspace, and the tokenizer.
-  const double process = 12e6 + 260 * d(config.vocabulary_size);
-  return process + kPerParameter * parameters + states +
+      scales += d(layer.rows) * (12 + 8 * d(layer.options.scheme.groups(layer.cols)) *
+                                          (layer.options.scheme.zero == ZeroKind::minimum ? 2 : 1));
+  return process_bytes(config) + scales + states +
          std::max(2 * 4 * weights_of_block(prepared.layers) + chunk, head);
 }
 

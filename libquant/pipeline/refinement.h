@@ -31,10 +31,10 @@ class Deck {
 
 /// The scale refinement of a rounded model; see RefineOptions.
 ///
-/// Memory: a block's weights in fp32 and their gradients, 28 bytes a parameter, the original's last
-/// hidden states of the text; hidden states of a step lie in a scratch file. Codes stay in the
-/// block files. After every look the state goes to `folder`/refinement.safetensors; a later run
-/// with the same fingerprint goes on from there, with the same result.
+/// Memory: a block's weights in fp32 and their gradients, 8 bytes a scale and 12 a row, the
+/// original's last hidden states of the text; hidden states of a step lie in a scratch file. Codes
+/// stay in the block files. After every look the state goes to `folder`/refinement.safetensors; a
+/// later run with the same fingerprint goes on from there, with the same result.
 class Refinement {
  public:
   /// All arguments must outlive it.
@@ -50,6 +50,7 @@ class Refinement {
   void step(QuantizedCheckpoint& model, const ProgressCallback& progress);
   std::size_t step_rows() const;
   double rate() const;
+  double probe_weight() const;
   bool out_of_patience() const;
 
   const Checkpoint& source_;

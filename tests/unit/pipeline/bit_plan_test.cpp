@@ -87,6 +87,7 @@ TEST_CASE("a plan is the same at any thread count, and reads back from its JSON"
   const FairCase c;
   const Json expected = to_json(plan_bits(c.model, c.fair("out"), 4.0));
   CHECK(to_json(bit_plan_from_json(expected)) == expected);
+  CHECK(bit_plan_from_json(expected).fallbacks == 0);
   const test_support::ThreadCount guard(3);
   CHECK(to_json(plan_bits(c.model, c.fair("out"), 4.0)).dump() == expected.dump());
   Json broken = expected;
