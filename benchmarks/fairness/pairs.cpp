@@ -196,6 +196,12 @@ std::vector<Method> methods(const Arguments& a, std::span<const ProbeItem> items
     found->runs.push_back(compare_scores(items, base.scores, read_scores(path).scores, format, {}));
   }
   require(!all.front().runs.empty(), "no scores of the reference, {}", a.reference);
+  const std::size_t expected = all.front().runs.front().items.size();
+  for (const Method& method : all)
+    for (const auto& scored : method.runs)
+      require(scored.items.size() == expected,
+              "{} has scores of {} items, the reference {} of {}: is an audit under way?",
+              method.name, scored.items.size(), a.reference, expected);
   return all;
 }
 

@@ -117,9 +117,9 @@ make_models() {
   quantize shuffled-pairs-1 shuffled-pairs-1 "${term[@]}"
   probes published 0.1 --fairness-statistic pair_differences --fairness-mode fair-gptq-2509.15206
   quantize published-0.1 published-0.1 "${term[@]}"
-  probes sensitivity 0; quantize refined-0 refined-0 "${term[@]}" --refine-steps 20
+  probes sensitivity 0; quantize refined-0 refined-0 "${term[@]}" --refine-steps 10
   probes sensitivity 1
-  quantize refined-1 refined-1 "${term[@]}" --refine-steps 20
+  quantize refined-1 refined-1 "${term[@]}" --refine-steps 10
   quantize selected selected "${term[@]}" --fairness-trials 4
   [ ! -e "$folder/plain/quantize_report.json" ] ||
     quantize mixed-1 mixed-1 "${term[@]}" --bits-budget "$(uniform_bits plain)"
