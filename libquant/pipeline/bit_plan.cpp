@@ -189,9 +189,8 @@ void predict_losses(const Checkpoint& source, const WidthPlans& plans,
         const std::vector<double> lower = combined(parts, layers[i]);
         Metric metric(lower, layers[i].cols, 0);
         for (std::size_t w = 0; w < plans.size(); ++w)
-          plan.groups[g].choices[w].loss +=
-              predicted_loss(weights[layers[i].role].weight, metric, plans[w].layers[i],
-                             plan.fallbacks);
+          plan.groups[g].choices[w].loss += predicted_loss(weights[layers[i].role].weight, metric,
+                                                           plans[w].layers[i], plan.fallbacks);
       }
     for (const auto& layer : plans.front().block(block)) source.release(layer.tensor());
     meter.add(work / static_cast<double>(blocks));
