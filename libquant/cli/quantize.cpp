@@ -125,7 +125,8 @@ void add_refine(CLI::App& command, RefineOptions& refine) {
       .add_option(
           "--refine-steps", refine.steps,
           "gradient steps on the scales of each row after the last block, towards the original's "
-          "next-token and probe distributions; 0: none")
+          "next-token and probe distributions; 0: none. bf16 scales, the default, hold only "
+          "coarse steps: give --dense-type f16")
       ->capture_default_str();
   command
       .add_option("--refine-learning-rate", refine.learning_rate,
