@@ -87,8 +87,14 @@ perplexity() {
 }
 # audit NAME PROBES AND ARGUMENTS...: scores of all models in $folder/NAME; figures above a gate's limit are no failure.
 audit() {
-  local name=$1
+  local name=$1 scores="$1/scores/$(basename "$model").jsonl" earlier
   shift
+  for earlier in "$output"/*/"$scores"; do  # the original answers alike on every grid
+    if [ -e "$earlier" ] && [ ! -e "$folder/$scores" ]; then
+      mkdir -p "$folder/$name/scores"
+      cp "$earlier" "$folder/$scores.part" && mv "$folder/$scores.part" "$folder/$scores"
+    fi
+  done
   "$libquant" audit --base "$model" --quantized "${models[@]/#/$folder/}" --formats answers --chat-format none \
     --output "$folder/$name" --resume --json --probes "$@" >"$folder/$name.json" || [ $? -ge 3 ]
 }
