@@ -52,7 +52,7 @@ struct Operation {
   PreparedCase (*prepare)(const CaseName& name, ColdMemory& memory);
 };
 
-extern const Operation kPackedGemm, kDenseGemm, kGemmF64, kSyrk, kAttention;
+extern const Operation kPackedGemm, kDenseGemm, kGemmBf16, kGemmF64, kSyrk, kAttention;
 
 std::span<const Operation* const> operations() noexcept;
 /// std::invalid_argument where there is none.
@@ -63,15 +63,16 @@ const Operation& operation_of(const CaseName& name);
 ///
 ///     quick   what the table of goals needs
 ///     full    a cut through the whole space in each of its directions; about ten minutes
-///     dense   the engine's fp32 and fp64 kernels
+///     dense   the engine's fp32, bf16 and fp64 kernels
 ///     all     everything worth a look, to be filtered; hours
 ///
 /// std::invalid_argument for an unknown set.
 std::vector<std::string> names_of_set(std::string_view set);
 
-/// The compute probe of fp32 multiply-adds on that instruction set, of integer dot products, ...;
-/// empty where there is none.
+/// The compute probe of fp32 multiply-adds on that instruction set, of bf16 pairs, of integer dot
+/// products; empty where there is none.
 std::string fma_probe_of(std::string_view isa);
+std::string bf16_probe_of(std::string_view isa);
 std::string int8_probe_of(std::string_view isa);
 
 }  // namespace libquant::benchmarks

@@ -5,6 +5,7 @@
 
 #include "benchmarks/case.h"
 #include "kernels/cpu/dispatch.h"
+#include "kernels/gemm.h"
 #include "kernels/threads.h"
 
 namespace libquant::benchmarks {
@@ -60,8 +61,10 @@ void append_goals(std::vector<std::string>& names) {
     names.push_back(gemm("w4g128", "avx2", tokens, kSquare, threads) + "/activations:int8");
   }
   // The engine's dense products: SmolLM2's layers over a window of calibration text.
-  for (const Shape& shape : {Shape{576, 576}, Shape{1536, 576}, Shape{576, 1536}})
+  for (const Shape& shape : {Shape{576, 576}, Shape{1536, 576}, Shape{576, 1536}}) {
     names.push_back(gemm("f32", kernels::active().name, 2048, shape, threads));
+    if (kernels::has_bf16()) names.push_back(gemm("bf16", best, 2048, shape, threads));
+  }
 }
 
 constexpr std::array kWeights{"w4g128", "w4g64", "w4g32", "w4g32m", "w4g128z", "w4",
@@ -119,8 +122,11 @@ void append_dense(std::vector<std::string>& names) {
     const std::string end = "/T:" + std::to_string(threads);
     for (const std::size_t tokens : {1, 2, 4, 8, 16, 32, 64, 128, 512, 2048})
       for (const Shape& shape : kSmall) names.push_back(gemm("f32", isa, tokens, shape, threads));
-    for (const std::size_t tokens : {1, 32, 512})
+    for (const std::size_t tokens : {1, 32, 512}) {
       names.push_back(gemm("f32", isa, tokens, {4096, 4096}, threads));
+      if (kernels::has_bf16())
+        names.push_back(gemm("bf16", kernels::active_packed().name, tokens, {4096, 4096}, threads));
+    }
     for (const char* size : {"/N:576/M:576/K:576", "/N:1536/M:1536/K:1536"})
       names.push_back("gemm_f64/f64/" + isa + size + end);
     for (const char* size : {"/N:2048/K:576", "/N:2048/K:1536", "/N:512/K:1536"})

@@ -87,18 +87,23 @@ constexpr std::array kProbes{ComputeProbe{"fma_f32_avx512", has_512, fma_512},
 #define LIBQUANT_SDOT(i) asm volatile("sdot %0.4s, %1.16b, %2.16b" : "+w"(sum##i) : "w"(b), "w"(c));
 #define LIBQUANT_SMMLA(i) \
   asm volatile("smmla %0.4s, %1.16b, %2.16b" : "+w"(sum##i) : "w"(b), "w"(c));
+#define LIBQUANT_BFDOT(i) asm volatile("bfdot %0.4s, %1.8h, %2.8h" : "+w"(sum##i) : "w"(b), "w"(c));
 LIBQUANT_PROBE(sdot, __attribute__((target("arch=armv8.2-a+dotprod"))), int32x4_t, int8x16_t,
                LIBQUANT_SDOT, 32)
 LIBQUANT_PROBE(smmla, __attribute__((target("arch=armv8.2-a+i8mm"))), int32x4_t, int8x16_t,
                LIBQUANT_SMMLA, 64)
+LIBQUANT_PROBE(bfdot, __attribute__((target("arch=armv8.2-a+bf16"))), float32x4_t, uint16x8_t,
+               LIBQUANT_BFDOT, 16)
 
 double fma_128(std::size_t rounds) noexcept { return kernels::run_fma_f32(rounds); }
 bool always() noexcept { return true; }
 bool has_dot() noexcept { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 bool has_i8mm() noexcept { return (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0; }
+bool has_bf16() noexcept { return (getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0; }
 constexpr std::array kProbes{
     ComputeProbe{"fma_f32_neon", always, fma_128}, ComputeProbe{"fma_f64", always, fma_f64},
-    ComputeProbe{"int8_neondot", has_dot, sdot}, ComputeProbe{"int8_neoni8mm", has_i8mm, smmla}};
+    ComputeProbe{"bf16_neon", has_bf16, bfdot}, ComputeProbe{"int8_neondot", has_dot, sdot},
+    ComputeProbe{"int8_neoni8mm", has_i8mm, smmla}};
 #endif
 // NOLINTEND(bugprone-macro-parentheses)
 

@@ -1,6 +1,7 @@
 // The dense kernels that the engine and the quantizers use.
 
 #include <array>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -9,6 +10,7 @@
 #include "benchmarks/case.h"
 #include "kernels/attention.h"
 #include "kernels/gemm.h"
+#include "kernels/half.h"
 
 namespace libquant::benchmarks {
 namespace {
@@ -43,6 +45,28 @@ PreparedCase prepare_gemm(const CaseName& name, ColdMemory& memory) {
     kernels::linear_f32(n, m, k, x->data(), k, weights, k, false, y->data(), m);
   };
   return {{2 * as_double(n * m * k), as_double(4 * m * k), run}, limits(fma_probe_of(name.isa))};
+}
+
+PreparedCase prepare_gemm_bf16(const CaseName& name, ColdMemory& memory) {
+  static constexpr std::array<std::string_view, 4> kKeys{"N", "M", "K", "T"};
+  name.check_keys(kKeys);
+  if (!kernels::has_bf16())
+    throw std::invalid_argument(name.isa + " has no bf16 products on this machine");
+  const std::size_t n = name.number("N"), m = name.number("M"), k = name.number("K");
+  std::vector<std::byte> slot(m * k * sizeof(std::uint16_t));
+  const auto w = uniform<float>(m * k);
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    const std::uint16_t bits = kernels::bf16_of_float(w[i]);
+    std::memcpy(slot.data() + i * sizeof bits, &bits, sizeof bits);
+  }
+  memory.fill(slot);
+  const auto x = std::make_shared<std::vector<float>>(uniform<float>(n * k));
+  const auto y = std::make_shared<std::vector<float>>(n * m);
+  const auto run = [=, &memory] {
+    const auto* weights = reinterpret_cast<const std::uint16_t*>(memory.take(1));
+    kernels::linear_bf16(n, m, k, x->data(), k, weights, k, false, y->data(), m);
+  };
+  return {{2 * as_double(n * m * k), as_double(2 * m * k), run}, limits(bf16_probe_of(name.isa))};
 }
 
 PreparedCase prepare_gemm_f64(const CaseName& name, ColdMemory& /*memory*/) {
@@ -96,11 +120,13 @@ PreparedCase prepare_attention(const CaseName& name, ColdMemory& /*memory*/) {
 }
 
 bool is_f32(std::string_view weights) noexcept { return weights == "f32"; }
+bool is_bf16(std::string_view weights) noexcept { return weights == "bf16"; }
 bool is_f64(std::string_view weights) noexcept { return weights == "f64"; }
 
 }  // namespace
 
 const Operation kDenseGemm{"gemm", is_f32, "gemm/f32/ISA/N:/M:/K:/T:", prepare_gemm};
+const Operation kGemmBf16{"gemm", is_bf16, "gemm/bf16/ISA/N:/M:/K:/T:", prepare_gemm_bf16};
 const Operation kGemmF64{"gemm_f64", is_f64, "gemm_f64/f64/ISA/N:/M:/K:/T:", prepare_gemm_f64};
 const Operation kSyrk{"syrk", is_f32, "syrk/f32/ISA/N:/K:/T:", prepare_syrk};
 const Operation kAttention{

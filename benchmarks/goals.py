@@ -12,6 +12,7 @@ INT8 = "/activations:int8"
 RESIDUAL = "/activations:int8_residual"
 EXACT = "/activations:exact"
 SQUARE = "/M:4096/K:4096"
+ENGINE_SHAPES = ((576, 576), (1536, 576), (576, 1536))  # M, K
 
 
 def read_json(path, what):
@@ -75,7 +76,11 @@ def goals(run):
             (gemm("w4g128", "avx2", 1, t, INT8), "read") for t in counts]
     yield "dense fp32 at the engine's shapes", 0.85, [
         (gemm("f32", dense, 2048, most, shape=f"/M:{m}/K:{k}"), fma)
-        for m, k in ((576, 576), (1536, 576), (576, 1536))]
+        for m, k in ENGINE_SHAPES]
+    bf16 = "bf16_neon" if best.startswith("i8mm") else "bf16_avx512"
+    if gemm("bf16", best, 2048, most, shape="/M:576/K:576") in run.rows:
+        yield "dense bf16 at the engine's shapes", 0.80, [
+            (gemm("bf16", best, 2048, most, shape=f"/M:{m}/K:{k}"), bf16) for m, k in ENGINE_SHAPES]
 
 
 def no_dip(run):

@@ -6,7 +6,8 @@
 namespace libquant::benchmarks {
 namespace {
 
-constexpr std::array kOperations{&kPackedGemm, &kDenseGemm, &kGemmF64, &kSyrk, &kAttention};
+constexpr std::array kOperations{&kPackedGemm, &kDenseGemm, &kGemmBf16,
+                                 &kGemmF64,    &kSyrk,      &kAttention};
 
 std::string if_compiled(std::string name) {
   return find_compute_probe(name) != nullptr ? name : std::string();
@@ -29,6 +30,12 @@ std::string fma_probe_of(std::string_view isa) {
   if (isa.starts_with("avx512")) return if_compiled("fma_f32_avx512");
   if (isa.starts_with("avx")) return if_compiled("fma_f32_avx2");
   if (isa.starts_with("neon")) return if_compiled("fma_f32_neon");
+  return {};
+}
+
+std::string bf16_probe_of(std::string_view isa) {
+  if (isa == "avx512vnni") return if_compiled("bf16_avx512");
+  if (isa == "i8mm") return if_compiled("bf16_neon");
   return {};
 }
 

@@ -21,7 +21,7 @@ struct ComputeProbe {
 ///
 ///     fma_f32_avx512, fma_f32_avx2    fp32 multiply-adds
 ///     fma_f64                         fp64 multiply-adds at the widest vectors
-///     bf16_avx512                     pairs of bf16 products added to fp32
+///     bf16_avx512, bf16_neon          pairs of bf16 products added to fp32
 ///     int8_avx512vnni, int8_avxvnni   four int8 products added to int32
 ///     maddubs_avx2                    two int8 products, added in 16 bits (which an exact kernel
 ///                                     cannot do for ever)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace libquant::kernels {
 
@@ -39,6 +40,18 @@ struct LinearPart {
 /// that `linear_f32` gives.
 void linears_f32(std::size_t tokens, std::size_t inputs, const float* x, std::size_t ldx,
                  const LinearPart* linears, std::size_t count, bool accumulate) noexcept;
+
+/// Whether the instruction set in use multiplies bfloat16: AVX512_BF16 beside "avx512vnni", BF16
+/// beside "i8mm", and "scalar", which is slow. Throws like active().
+bool has_bf16();
+
+/// linear_f32 for W in bfloat16 bits, its rows `ldw` values apart, and x rounded to bfloat16 (to
+/// nearest even); products are summed in fp32. Values below 2^-126 may become 0. Needs has_bf16().
+/// Fastest where inputs and ldw are even. Whether it is faster than linear_f32 is the processor's
+/// business: docs/kernels.md.
+void linear_bf16(std::size_t tokens, std::size_t outputs, std::size_t inputs, const float* x,
+                 std::size_t ldx, const std::uint16_t* w, std::size_t ldw, bool accumulate,
+                 float* y, std::size_t ldy) noexcept;
 
 /// Lower triangle (with diagonal) of H[k x k] += X^T X for row-major X[tokens x k], rows `ldx`
 /// apart: fp32 products and sums within a chunk of 256 tokens, chunks added to the double H in

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "kernels/cpu/isa/bf16_tables.h"
 #include "kernels/cpu/isa/packed_tables.h"
 #include "kernels/cpu/isa/tables.h"
 
@@ -22,16 +23,16 @@ constexpr const KernelTable* kTables[] = {
 
 constexpr InstructionSet kSets[] = {
 #if defined(__x86_64__)
-    {"avx512vnni", &kAvx512Table, &kPackedAvx512VnniTable},
-    {"avx512", &kAvx512Table, &kPackedAvx512Table},
-    {"avxvnni", &kAvx2Table, &kPackedAvxVnniTable},
-    {"avx2", &kAvx2Table, &kPackedAvx2Table},
+    {"avx512vnni", &kAvx512Table, &kPackedAvx512VnniTable, &kBf16Avx512Table},
+    {"avx512", &kAvx512Table, &kPackedAvx512Table, nullptr},
+    {"avxvnni", &kAvx2Table, &kPackedAvxVnniTable, nullptr},
+    {"avx2", &kAvx2Table, &kPackedAvx2Table, nullptr},
 #elif defined(__aarch64__)
-    {"i8mm", &kNeonTable, &kPackedI8mmTable},
-    {"dotprod", &kNeonTable, &kPackedDotprodTable},
-    {"neon", &kNeonTable, &kPackedNeonTable},
+    {"i8mm", &kNeonTable, &kPackedI8mmTable, &kBf16NeonTable},
+    {"dotprod", &kNeonTable, &kPackedDotprodTable, nullptr},
+    {"neon", &kNeonTable, &kPackedNeonTable, nullptr},
 #endif
-    {"scalar", &kScalarTable, &kPackedScalarTable},
+    {"scalar", &kScalarTable, &kPackedScalarTable, &kBf16ScalarTable},
 };
 
 std::atomic<const InstructionSet*> chosen{nullptr};
@@ -97,6 +98,11 @@ std::string usable_isa_names() {
 const KernelTable& active() { return *active_set().dense; }
 
 const PackedTable& active_packed() { return *active_set().packed; }
+
+const Bf16Table* active_bf16() {
+  const Bf16Table* table = active_set().bf16;
+  return table != nullptr && table->supported() ? table : nullptr;
+}
 
 void force_isa(const char* name) {
   chosen.store(name == nullptr ? nullptr : named(name, "force_isa"), std::memory_order_release);

@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 
+#include "kernels/cpu/bf16_table.h"
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/packed_table.h"
 
@@ -17,6 +18,7 @@ struct InstructionSet {
   const char* name;
   const KernelTable* dense;
   const PackedTable* packed;
+  const Bf16Table* bf16;  ///< or null; some processors with the set run it, others do not
 };
 
 /// Instruction sets compiled into this build, best first; the last one is "scalar".
@@ -37,6 +39,9 @@ const KernelTable& active();
 
 /// The packed kernels in use, chosen like active().
 const PackedTable& active_packed();
+
+/// The bfloat16 products beside them, or nullptr where the set has none or the machine lacks them.
+const Bf16Table* active_bf16();
 
 /// Uses the named tables from now on; nullptr returns to the default choice. Throws
 /// std::runtime_error, with the usable names, where this machine cannot run it. Not to be called

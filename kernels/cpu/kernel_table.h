@@ -14,7 +14,10 @@ namespace libquant::kernels {
 /// A packed panel holds `width` rows of an operand (columns for the right one) interleaved:
 /// element (i, p) at panel[p * width + i], zeros where the operand has no row i. Left panels are
 /// `tile_rows` wide, right panels `tile_cols`; `tile_cols` is a multiple of `tile_rows`.
-template <typename T>
+///
+/// `Left` and `Right` are what the operands are given in, and become T while they are packed; sums
+/// are C. Where T is a pair of values, `along` and row p of an operand count values, depths pairs.
+template <typename T, typename Left = T, typename Right = T, typename C = T>
 struct GemmTable {
   std::size_t tile_rows;
   std::size_t tile_cols;
@@ -22,14 +25,14 @@ struct GemmTable {
   std::size_t left_bytes;  ///< of left panels that fit into L2 with room to spare
 
   /// One panel: to[p * panel + i] = from[i * across + p * along] for i < width, p < depth.
-  void (*pack_left)(const T* from, std::ptrdiff_t across, std::ptrdiff_t along, std::size_t width,
-                    std::size_t depth, T* to) noexcept;
-  void (*pack_right)(const T* from, std::ptrdiff_t across, std::ptrdiff_t along, std::size_t width,
-                     std::size_t depth, T* to) noexcept;
+  void (*pack_left)(const Left* from, std::ptrdiff_t across, std::ptrdiff_t along,
+                    std::size_t width, std::size_t depth, T* to) noexcept;
+  void (*pack_right)(const Right* from, std::ptrdiff_t across, std::ptrdiff_t along,
+                     std::size_t width, std::size_t depth, T* to) noexcept;
   /// C[m x n] = left right (+ C) for consecutive left panels of `depth` summands and one right
   /// panel, n <= tile_cols. Meanwhile the panel at `next` is fetched into the cache.
   void (*block)(std::size_t m, std::size_t n, std::size_t depth, const T* left, const T* right,
-                const T* next, bool accumulate, T* c, std::size_t ldc) noexcept;
+                const T* next, bool accumulate, C* c, std::size_t ldc) noexcept;
 };
 
 constexpr std::size_t kAttentionKeys = 128;  ///< keys between two rescalings of the output

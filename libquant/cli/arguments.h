@@ -67,11 +67,11 @@ inline void add_switch(CLI::App& command, const std::string& flags, std::optiona
 
 /// --activations, with the value that it has as the default.
 inline void add_activations(CLI::App& command, Activations& activations) {
-  add_named(
-      command, "--activations", activations, activations_from,
-      fmt::format("inputs of layers whose weights are codes: exact, or rounded to int8, which "
-                  "is faster (default: {})",
-                  to_string(activations)));
+  add_named(command, "--activations", activations, activations_from,
+            fmt::format("inputs of layers: exact; int8, rounded where weights are codes, which is "
+                        "faster; or bf16, rounded where weights are bf16, which some processors do "
+                        "faster (default: {})",
+                        to_string(activations)));
 }
 
 }  // namespace libquant::cli

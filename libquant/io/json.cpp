@@ -78,7 +78,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     Level& level = levels_.back();
     if (!level.names.insert(name).second)
       fail_at(source_, text_, consumed_, fmt::format("duplicate key \"{}\"", printable(name)));
-    level.members.emplace_back(std::move(name), Json());
+    level.members.emplace_back().first = std::move(name);
     return true;
   }
   bool end_object() override {
@@ -115,13 +115,14 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     levels_.push_back({is_object, {}, {}, {}});
     return true;
   }
+  // Where the next value goes.
+  Json& place() {
+    if (levels_.empty()) return result_;
+    Level& level = levels_.back();
+    return level.is_object ? level.members.back().second : level.elements.emplace_back();
+  }
   bool add(Json value) {
-    if (levels_.empty())
-      result_ = std::move(value);
-    else if (levels_.back().is_object)
-      levels_.back().members.back().second = std::move(value);
-    else
-      levels_.back().elements.push_back(std::move(value));
+    place() = std::move(value);
     return true;
   }
 

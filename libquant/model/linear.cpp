@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/dispatch.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/threads.h"
@@ -59,15 +60,21 @@ void Linear::copy_row(std::size_t output, std::span<float> out) const {
 }
 
 HalfLinear::HalfLinear(std::size_t outputs, std::size_t inputs, DType type,
-                       std::vector<std::uint16_t> weight, std::vector<float> bias)
+                       std::vector<std::uint16_t> weight, std::vector<float> bias,
+                       Activations activations)
     : outputs_(outputs),
       inputs_(inputs),
       type_(type),
+      rounds_(type == DType::bf16 && activations == Activations::bf16),
       weight_(std::move(weight)),
       bias_(std::move(bias)) {
   require(type == DType::f16 || type == DType::bf16, "a 16-bit layer in {}", to_string(type));
   require(weight_.size() == outputs * inputs, "a 16-bit layer of {} x {} with {} weights", outputs,
           inputs, weight_.size());
+  require<NotSupported>(!rounds_ || kernels::has_bf16(),
+                        "activations in bf16: instruction set {} has no bf16 products; exact ones "
+                        "read the same weights",
+                        kernels::active_packed().name);
 }
 
 void HalfLinear::widen(std::size_t first, std::size_t rows, float* out) const {
@@ -76,6 +83,15 @@ void HalfLinear::widen(std::size_t first, std::size_t rows, float* out) const {
 }
 
 void HalfLinear::apply(ConstMatrixView x, MatrixView y, bool accumulate) const {
+  if (rounds_)
+    kernels::linear_bf16(x.rows, outputs_, inputs_, x.data, x.stride, weight_.data(), inputs_,
+                         accumulate, y.data, y.stride);
+  else
+    apply_widened(x, y, accumulate);
+  add_bias(bias_, y);
+}
+
+void HalfLinear::apply_widened(ConstMatrixView x, MatrixView y, bool accumulate) const {
   const auto multiply = [&](std::size_t first, std::size_t rows, float* widened) {
     widen(first, rows, widened);
     kernels::linear_f32(x.rows, rows, inputs_, x.data, x.stride, widened, inputs_, accumulate,
@@ -94,7 +110,6 @@ void HalfLinear::apply(ConstMatrixView x, MatrixView y, bool accumulate) const {
     for (std::size_t first = 0; first < outputs_; first += chunk)
       multiply(first, std::min(chunk, outputs_ - first), widened.data());
   }
-  add_bias(bias_, y);
 }
 
 void HalfLinear::copy_row(std::size_t output, std::span<float> out) const {

@@ -59,12 +59,13 @@ struct Linear final : LinearLayer {
 };
 
 /// W in 16 bits, widened a strip at a time while it is multiplied: the results of fp32 weights for
-/// half the memory.
+/// half the memory. Or multiplied as it is: bf16 with inputs rounded to bf16.
 class HalfLinear final : public LinearLayer {
  public:
-  /// `type`: f16 or bf16; every weight must be a value of it.
+  /// `type`: f16 or bf16; every weight must be a value of it. NotSupported for Activations::bf16
+  /// with bf16 weights where this processor has no such products.
   HalfLinear(std::size_t outputs, std::size_t inputs, DType type, std::vector<std::uint16_t> weight,
-             std::vector<float> bias);
+             std::vector<float> bias, Activations activations = Activations::exact);
 
   std::size_t outputs() const noexcept override { return outputs_; }
   std::size_t inputs() const noexcept override { return inputs_; }
@@ -74,9 +75,11 @@ class HalfLinear final : public LinearLayer {
 
  private:
   void widen(std::size_t first, std::size_t rows, float* out) const;
+  void apply_widened(ConstMatrixView x, MatrixView y, bool accumulate) const;
 
   std::size_t outputs_, inputs_;
   DType type_;
+  bool rounds_;  // inputs, to bf16
   std::vector<std::uint16_t> weight_;
   std::vector<float> bias_;
 };

@@ -97,7 +97,7 @@ std::unique_ptr<const LinearLayer> load_linear_layer(const WeightSource& source,
     if (info.type == to_string(type))
       return held(std::make_unique<HalfLinear>(outputs, inputs, type,
                                                load_half(source, weight, type, outputs, inputs),
-                                               std::move(biases)),
+                                               std::move(biases), options.activations),
                   WeightUse::Form::half);
   auto dense = std::make_unique<Linear>();
   dense->weight = load_matrix(source, weight, outputs, inputs);

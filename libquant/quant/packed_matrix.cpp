@@ -105,13 +105,21 @@ struct PackedMatrix::Packed {
 };
 
 std::string_view to_string(Activations activations) noexcept {
-  return activations == Activations::exact ? "exact" : "int8";
+  switch (activations) {
+    case Activations::exact:
+      return "exact";
+    case Activations::int8:
+      return "int8";
+    case Activations::bf16:
+      return "bf16";
+  }
+  return "";
 }
 
 Activations activations_from(std::string_view name) {
-  for (const Activations activations : {Activations::exact, Activations::int8})
+  for (const Activations activations : {Activations::exact, Activations::int8, Activations::bf16})
     if (to_string(activations) == name) return activations;
-  fail<InvalidArgument>("unknown activations '{}'; there are exact and int8", name);
+  fail<InvalidArgument>("unknown activations '{}'; there are exact, int8 and bf16", name);
 }
 
 bool PackedMatrix::can_hold(const QuantizedMatrix& matrix) {
@@ -165,13 +173,13 @@ void PackedMatrix::multiply(ConstMatrixView x, MatrixView y, Activations activat
       for (std::size_t c = 0; c < x.cols; ++c) sorted(r, c) = x.row(r)[packed_->order[c]];
     x = sorted;
   }
-  if (activations == Activations::exact && x.rows >= kManyTokens) {
+  if (activations != Activations::int8 && x.rows >= kManyTokens) {
     multiply_widened(packed_->format, packed_->bytes.get(), x, y, bias, accumulate);
     return;
   }
   kernels::MatmulOptions options;
-  options.mode = activations == Activations::exact ? kernels::ActivationMode::exact
-                                                   : kernels::ActivationMode::automatic;
+  options.mode = activations == Activations::int8 ? kernels::ActivationMode::automatic
+                                                  : kernels::ActivationMode::exact;
   options.bias = bias.empty() ? nullptr : bias.data();
   options.accumulate = accumulate;
   kernels::packed_matmul(packed_->format, packed_->bytes.get(), x.rows, x.data, x.stride, y.data,

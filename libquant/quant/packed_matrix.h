@@ -11,10 +11,12 @@
 
 namespace libquant {
 
-/// What becomes of the inputs of a product with quantized weights.
+/// What becomes of the inputs of a product with weights of few bits.
 enum class Activations : std::uint8_t {
   exact,  ///< fp32 times the dequantized weight, summed in fp32
-  int8,   ///< rounded to 8 bits per group of columns; to 15 bits where there are at most two rows
+  int8,   ///< where weights are codes: rounded to 8 bits per group of columns, to 15 bits where
+          ///< there are at most two rows; else exact
+  bf16,   ///< where weights are bfloat16: rounded to that; else exact
 };
 std::string_view to_string(Activations activations) noexcept;
 /// InvalidArgument naming the known ones.

@@ -37,23 +37,24 @@ void pack_panel(const typename V::Scalar* from, std::ptrdiff_t across, std::ptrd
       typename V::Scalar* row = to + p * kWidth + i;
       for (std::size_t r = 0; r < rows; ++r)
         row[r] = column[static_cast<std::ptrdiff_t>(r) * across];
-      for (std::size_t r = rows; r < kLanes; ++r) row[r] = 0;
+      for (std::size_t r = rows; r < kLanes; ++r) row[r] = {};
     }
   }
 }
 
-// One step of multiply_tile.
-template <typename V, std::size_t kRows, std::size_t kVecs>
-LIBQUANT_INLINE void add_outer(const typename V::Scalar* left, const typename V::Scalar* right,
+// One step of multiply_tile. Factors are what V::fma multiplies: V itself, or pairs of bf16.
+template <typename V, std::size_t kRows, std::size_t kVecs, typename Factor>
+LIBQUANT_INLINE void add_outer(const typename Factor::Scalar* left,
+                               const typename Factor::Scalar* right,
                                V (&sum)[kRows][kVecs]) noexcept {
-  V row[kVecs];
+  Factor row[kVecs];
   LIBQUANT_UNROLL
-  for (std::size_t j = 0; j < kVecs; ++j) row[j] = V::load(right + j * V::kLanes);
+  for (std::size_t j = 0; j < kVecs; ++j) row[j] = Factor::load(right + j * V::kLanes);
   LIBQUANT_UNROLL
   for (std::size_t i = 0; i < kRows; ++i) {
-    const V factor = V::broadcast(left[i]);
+    const Factor factor = Factor::broadcast(left[i]);
     LIBQUANT_UNROLL
-    for (std::size_t j = 0; j < kVecs; ++j) sum[i][j] = V::fma(factor, row[j], sum[i][j]);
+    for (std::size_t j = 0; j < kVecs; ++j) sum[i][j] = Factor::fma(factor, row[j], sum[i][j]);
   }
 }
 
@@ -61,10 +62,10 @@ LIBQUANT_INLINE void add_outer(const typename V::Scalar* left, const typename V:
 // left[p * left_step + i], row p of the right one at right + p * right_step. On the way the
 // result's kRows x kCols elements at `out` and lines from `ahead` on are fetched, a few at a time:
 // many at once would hold up the panels.
-template <typename V, std::size_t kRows, std::size_t kVecs, typename Out>
-LIBQUANT_INLINE void multiply_tile(std::size_t depth, const typename V::Scalar* left,
-                                   std::size_t left_step, const typename V::Scalar* right,
-                                   std::size_t right_step, const typename V::Scalar* ahead,
+template <typename V, std::size_t kRows, std::size_t kVecs, typename Factor = V, typename Out>
+LIBQUANT_INLINE void multiply_tile(std::size_t depth, const typename Factor::Scalar* left,
+                                   std::size_t left_step, const typename Factor::Scalar* right,
+                                   std::size_t right_step, const typename Factor::Scalar* ahead,
                                    const Out* out, std::size_t ldo,
                                    V (&sum)[kRows][kVecs]) noexcept {
   constexpr std::size_t kLine = 64, kSteps = 8, kCols = kVecs * V::kLanes;
@@ -75,7 +76,7 @@ LIBQUANT_INLINE void multiply_tile(std::size_t depth, const typename V::Scalar* 
   }
   const auto steps = [&](std::size_t count) LIBQUANT_LAMBDA {
     for (; count > 0; --count, left += left_step, right += right_step)
-      add_outer<V, kRows, kVecs>(left, right, sum);
+      add_outer<V, kRows, kVecs, Factor>(left, right, sum);
   };
   std::size_t row = 0;
   for (; depth >= kSteps; depth -= kSteps, ahead += kLine / sizeof *ahead) {
@@ -92,13 +93,14 @@ LIBQUANT_INLINE void multiply_tile(std::size_t depth, const typename V::Scalar* 
 }
 
 // One tile of C; `cols` of its kVecs * kLanes columns exist.
-template <typename V, std::size_t kRows, std::size_t kVecs>
-void gemm_tile(std::size_t depth, const typename V::Scalar* left, std::size_t left_step,
-               const typename V::Scalar* right, std::size_t right_step,
-               const typename V::Scalar* ahead, bool accumulate, std::size_t cols,
+template <typename V, std::size_t kRows, std::size_t kVecs, typename Factor>
+void gemm_tile(std::size_t depth, const typename Factor::Scalar* left, std::size_t left_step,
+               const typename Factor::Scalar* right, std::size_t right_step,
+               const typename Factor::Scalar* ahead, bool accumulate, std::size_t cols,
                typename V::Scalar* c, std::size_t ldc) noexcept {
   V sum[kRows][kVecs];
-  multiply_tile<V, kRows, kVecs>(depth, left, left_step, right, right_step, ahead, c, ldc, sum);
+  multiply_tile<V, kRows, kVecs, Factor>(depth, left, left_step, right, right_step, ahead, c, ldc,
+                                         sum);
   const std::size_t last = cols - (kVecs - 1) * V::kLanes;
   LIBQUANT_UNROLL
   for (std::size_t i = 0; i < kRows; ++i) {
@@ -120,11 +122,12 @@ void gemm_tile(std::size_t depth, const typename V::Scalar* left, std::size_t le
   }
 }
 
-template <typename V>
+template <typename V, typename Factor = V>
 struct GemmTiles {
-  using T = typename V::Scalar;
+  using T = typename Factor::Scalar;
+  using C = typename V::Scalar;
   using Tile = void (*)(std::size_t, const T*, std::size_t, const T*, std::size_t, const T*, bool,
-                        std::size_t, T*, std::size_t) noexcept;
+                        std::size_t, C*, std::size_t) noexcept;
   static constexpr std::size_t kRows = V::kTileRows;
   static constexpr std::size_t kVecs = V::kTileVecs;
   static constexpr std::size_t kCols = kVecs * V::kLanes;
@@ -133,7 +136,7 @@ struct GemmTiles {
 
   template <std::size_t i, std::size_t j>
   constexpr void fill() {
-    at[i][j] = gemm_tile<V, i + 1, j + 1>;
+    at[i][j] = gemm_tile<V, i + 1, j + 1, Factor>;
     if constexpr (j + 1 < kVecs) {
       fill<i, j + 1>();
     } else if constexpr (i + 1 < kRows) {
@@ -143,20 +146,21 @@ struct GemmTiles {
   constexpr GemmTiles() : at{} { fill<0, 0>(); }
 };
 
-template <typename V>
-constexpr GemmTiles<V> kGemmTiles{};
+template <typename V, typename Factor = V>
+constexpr GemmTiles<V, Factor> kGemmTiles{};
 
-template <typename V>
-void gemm_block(std::size_t m, std::size_t n, std::size_t depth, const typename V::Scalar* left,
-                const typename V::Scalar* right, const typename V::Scalar* next, bool accumulate,
-                typename V::Scalar* c, std::size_t ldc) noexcept {
-  using Tiles = GemmTiles<V>;
+template <typename V, typename Factor = V>
+void gemm_block(std::size_t m, std::size_t n, std::size_t depth,
+                const typename Factor::Scalar* left, const typename Factor::Scalar* right,
+                const typename Factor::Scalar* next, bool accumulate, typename V::Scalar* c,
+                std::size_t ldc) noexcept {
+  using Tiles = GemmTiles<V, Factor>;
   const std::size_t vecs = (n + V::kLanes - 1) / V::kLanes;
   const std::size_t tiles = (m + Tiles::kRows - 1) / Tiles::kRows;
   const std::size_t share = depth * Tiles::kCols / tiles;  // of the next panel
   for (std::size_t i = 0; i < m; i += Tiles::kRows, left += depth * Tiles::kRows, next += share) {
     const std::size_t rows = m - i < Tiles::kRows ? m - i : Tiles::kRows;
-    kGemmTiles<V>.at[rows - 1][vecs - 1](depth, left, Tiles::kRows, right, Tiles::kCols, next,
-                                         accumulate, n, c + i * ldc, ldc);
+    kGemmTiles<V, Factor>.at[rows - 1][vecs - 1](depth, left, Tiles::kRows, right, Tiles::kCols,
+                                                 next, accumulate, n, c + i * ldc, ldc);
   }
 }

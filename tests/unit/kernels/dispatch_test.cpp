@@ -51,6 +51,8 @@ TEST_CASE("every usable instruction set can be forced by name", "[dispatch]") {
     const libquant::tests::ForcedIsa forced(set.name);
     CHECK(&kernels::active() == set.dense);
     CHECK(&kernels::active_packed() == set.packed);
+    const bool bf16 = set.bf16 != nullptr && set.bf16->supported();
+    CHECK(kernels::active_bf16() == (bf16 ? set.bf16 : nullptr));
   }
 }
 

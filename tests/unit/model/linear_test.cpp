@@ -1,10 +1,12 @@
 #include "libquant/model/linear.h"
 
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "kernels/cpu/dispatch.h"
 #include "libquant/core/error.h"
 #include "libquant/core/half.h"
 #include "libquant/core/rng.h"
@@ -63,6 +65,51 @@ TEST_CASE("a layer in 16 bits gives the bytes of the same layer in fp32", "[mode
   }
   CHECK_THROWS_AS(HalfLinear(2, 3, DType::f32, std::vector<std::uint16_t>(6), {}), InvalidArgument);
   CHECK_THROWS_AS(HalfLinear(2, 3, DType::f16, std::vector<std::uint16_t>(5), {}), InvalidArgument);
+}
+
+TEST_CASE("a layer in bf16 rounds its inputs where it is told to", "[model]") {
+  constexpr std::size_t kOutputs = 70, kInputs = 576;
+  const std::vector<float> bias(kOutputs, 0.25f);
+  std::vector<std::uint16_t> half(kOutputs * kInputs);
+  const Matrix weight = random_values(kOutputs, kInputs, 1);
+  for (std::size_t i = 0; i < half.size(); ++i) half[i] = f32_to_bf16(weight.data()[i]);
+  const HalfLinear exact(kOutputs, kInputs, DType::bf16, half, bias);
+  kernels::force_isa("scalar");  // every machine has it
+  const HalfLinear rounding(kOutputs, kInputs, DType::bf16, half, bias, Activations::bf16);
+  for (const std::size_t tokens : {1, 40}) {
+    Matrix x = random_values(tokens, kInputs, tokens);
+    Matrix full = Matrix(tokens, kOutputs), rounded = Matrix(tokens, kOutputs);
+    exact.apply(x, full);
+    rounding.apply(x, rounded);
+    double size = 0, moved = 0;
+    for (std::size_t i = 0; i < full.size(); ++i) {
+      size += std::pow(double{full.data()[i]}, 2);
+      moved += std::pow(double{full.data()[i]} - double{rounded.data()[i]}, 2);
+    }
+    CHECK(moved > 0);
+    CHECK(std::sqrt(moved / size) < 0x1p-8);  // an input errs by 2^-8 of itself at most
+    for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] = bf16_to_f32(f32_to_bf16(x.data()[i]));
+    exact.apply(x, full);
+    rounding.apply(x, rounded);
+    for (std::size_t t = 0; t < tokens; ++t)
+      for (std::size_t o = 0; o < kOutputs; ++o) {
+        double magnitude = 0.25;
+        for (std::size_t i = 0; i < kInputs; ++i)
+          magnitude += std::abs(double{x(t, i)} * double{bf16_to_f32(half[o * kInputs + i])});
+        // Two sums in different orders.
+        CHECK(std::abs(full(t, o) - rounded(t, o)) <= 2 * (kInputs + 4) * 0x1p-24 * magnitude);
+      }
+  }
+  kernels::force_isa(nullptr);
+
+  for (const kernels::InstructionSet& set : kernels::compiled_sets()) {
+    if (set.bf16 != nullptr || !set.dense->supported() || !set.packed->supported()) continue;
+    kernels::force_isa(set.name);
+    CHECK_THROWS_AS(HalfLinear(kOutputs, kInputs, DType::bf16, half, bias, Activations::bf16),
+                    NotSupported);
+    const HalfLinear other(kOutputs, kInputs, DType::f16, half, bias, Activations::bf16);
+    kernels::force_isa(nullptr);
+  }
 }
 
 // Weights that are values of fp16, and say so.

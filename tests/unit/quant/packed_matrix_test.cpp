@@ -191,6 +191,6 @@ TEST_CASE("what the kernels cannot hold and what does not fit is refused", "[qua
   CHECK_THROWS_AS(packed.copy_row(16, row), InvalidArgument);
   CHECK_THROWS_AS(packed.copy_row(0, narrow), InvalidArgument);
   CHECK_THROWS_AS(activations_from("int16"), InvalidArgument);
-  for (const Activations activations : {Activations::exact, Activations::int8})
+  for (const Activations activations : {Activations::exact, Activations::int8, Activations::bf16})
     CHECK(activations_from(to_string(activations)) == activations);
 }
