@@ -219,6 +219,17 @@ double array_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t
   return std::max(0.0, peak_of_blocks(config, plan, tokens, window) - 2 * codes);
 }
 
+double backward_chunk_bytes(const ModelConfig& config) {
+  constexpr double kRows = 1024;
+  const double queries = d(config.heads) * d(config.head_dim);
+  return 4 * kRows * (6 * d(config.hidden_size) + 6 * queries + 5 * d(config.intermediate_size));
+}
+
+double head_strip_bytes(const ModelConfig& config) {
+  constexpr double kSlice = 8192, kRows = 512;
+  return 4 * kSlice * (d(config.hidden_size) + kRows);
+}
+
 double process_bytes(const ModelConfig& config) {
   constexpr double kProcess = 12e6, kPerToken = 260;
   return kProcess + kPerToken * d(config.vocabulary_size);

@@ -56,6 +56,10 @@ std::vector<bool> kept_states(const ModelConfig& config, const LayerPlan& plan, 
 /// together without raising the peak: no more than the largest stage of a block needs.
 double array_bytes(const ModelConfig& config, const LayerPlan& plan, std::size_t tokens,
                    std::size_t window);
+/// Rows of a block's arrays in a forward and backward pass, for one chunk of tokens.
+double backward_chunk_bytes(const ModelConfig& config);
+/// A strip of the output layer and its logits in such a pass.
+double head_strip_bytes(const ModelConfig& config);
 /// The program with its kernels' workspace, pieces and merges of the tokenizer: part of every peak.
 double process_bytes(const ModelConfig& config);
 /// Peak of anonymous resident memory of a run; `tokens` = 0 for one without forward pass.

@@ -169,16 +169,15 @@ double fair_solver_bytes(const LayerPlan& plan) {
   return most;
 }
 
-double fair_peak_bytes(const ModelConfig& config, const FairPreparation& fair) {
-  constexpr double kChunkRows = 1024, kHeadSlice = 8192, kHeadRows = 512;
-  const double queries = d(config.heads) * d(config.head_dim);
-  const double chunk =
-      4 * kChunkRows * (6 * d(config.hidden_size) + 6 * queries + 5 * d(config.intermediate_size));
+double fair_array_bytes(const ModelConfig& config, const FairPreparation& fair) {
   const double moments = 16 * moment_values(config, is_weighted(fair));  // whole squares of doubles
   const double gradient = 4 * d(fair.report.rows) * d(config.hidden_size);
-  const double head = 4 * kHeadSlice * (d(config.hidden_size) + kHeadRows) + 2 * gradient;
-  return process_bytes(config) +
-         std::max(4 * block_weights(config) + chunk + moments + gradient, head + gradient);
+  return std::max(4 * block_weights(config) + backward_chunk_bytes(config) + moments + gradient,
+                  head_strip_bytes(config) + 3 * gradient);
+}
+
+double fair_peak_bytes(const ModelConfig& config, const FairPreparation& fair) {
+  return process_bytes(config) + fair_array_bytes(config, fair);
 }
 
 }  // namespace libquant

@@ -37,7 +37,8 @@ double fair_statistics_flops(const ModelConfig& config, const FairPreparation& f
 double fair_disk_bytes(const ModelConfig& config, const FairPreparation& fair);
 /// Beside a plain run: H_D and the sum S of the widest layer.
 double fair_solver_bytes(const LayerPlan& plan);
-/// Peak of anonymous memory of the statistics pass.
+/// Peak of anonymous memory of the statistics pass, and its arrays alone.
+double fair_array_bytes(const ModelConfig& config, const FairPreparation& fair);
 double fair_peak_bytes(const ModelConfig& config, const FairPreparation& fair);
 
 }  // namespace libquant

@@ -44,6 +44,7 @@ QuantizeReport planned_report(const Checkpoint& source, const QuantizeOptions& o
 struct CallMeters {
   std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
   PeakMemory memory;
+  double expected_peak_bytes = 0;  // of what came before the run itself
 };
 
 // A search left unfinished is not gone on with by a run without one.
@@ -83,6 +84,7 @@ QuantizeReport quantize_as_told(const Checkpoint& source, const QuantizeOptions&
   run.write(report);
   if (search != nullptr) report.search = *search;
   report.probe_flops = std::max(probe_before, probe());
+  report.expected_peak_bytes = std::max(report.expected_peak_bytes, meters.expected_peak_bytes);
   report.peak_anonymous_bytes = meters.memory.bytes();
   report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - meters.begin).count();
@@ -100,6 +102,7 @@ QuantizeReport search_and_quantize(const Checkpoint& source, const QuantizeOptio
     return *std::move(report);
   }
   if (options.on_plan) options.on_plan(prepared.plan);
+  meters.expected_peak_bytes = prepared.plan.expected_peak_bytes;
   check_finite_weights(source);
   // Writing the winner is a small share of what comes before.
   constexpr double kWriting = 0.02;

@@ -226,23 +226,23 @@ double refine_flops(const ModelConfig& config, const QuantizeOptions& options,
          (8 * weights * d(rows_of_step(options, prepared)) + 10 * head * text);
 }
 
-double refine_peak_bytes(const ModelConfig& config, const QuantizeOptions& options,
-                         const Prepared& prepared) {
-  constexpr double kChunkRows = 1024, kHeadSlice = 8192, kHeadRows = 512;
-  const double queries = d(config.heads) * d(config.head_dim);
-  const double chunk =
-      4 * kChunkRows * (6 * d(config.hidden_size) + 6 * queries + 5 * d(config.intermediate_size));
+double refine_array_bytes(const ModelConfig& config, const QuantizeOptions& options,
+                          const Prepared& prepared) {
   const double states =
       4 * d(config.hidden_size) *
       (d(prepared.calibration.tokens.size()) + 4 * d(rows_of_step(options, prepared)));
-  const double head = 4 * kHeadSlice * (d(config.hidden_size) + kHeadRows);
   double scales = 0;
   for (const auto& layer : prepared.layers.layers)
     if (!layer.ignored)
       scales += d(layer.rows) * (12 + 8 * d(layer.options.scheme.groups(layer.cols)) *
                                           (layer.options.scheme.zero == ZeroKind::minimum ? 2 : 1));
-  return process_bytes(config) + scales + states +
-         std::max(2 * 4 * weights_of_block(prepared.layers) + chunk, head);
+  const double block = 2 * 4 * weights_of_block(prepared.layers) + backward_chunk_bytes(config);
+  return scales + states + std::max(block, head_strip_bytes(config));
+}
+
+double refine_peak_bytes(const ModelConfig& config, const QuantizeOptions& options,
+                         const Prepared& prepared) {
+  return process_bytes(config) + refine_array_bytes(config, options, prepared);
 }
 
 double refine_disk_bytes(const ModelConfig& config, const QuantizeOptions& options,

@@ -73,6 +73,8 @@ void put_refined(const std::filesystem::path& folder, std::string_view fingerpri
 /// What a refinement adds to a run.
 double refine_flops(const ModelConfig& config, const QuantizeOptions& options,
                     const Prepared& prepared);
+double refine_array_bytes(const ModelConfig& config, const QuantizeOptions& options,
+                          const Prepared& prepared);
 double refine_peak_bytes(const ModelConfig& config, const QuantizeOptions& options,
                          const Prepared& prepared);
 double refine_disk_bytes(const ModelConfig& config, const QuantizeOptions& options,

@@ -106,7 +106,7 @@ void QuantizeRun::prepare_fair_solver() {
   fair_statistics_ = std::make_unique<FairStatistics>(fair_folder(), source_.config(), fair,
                                                       options_.fairness.statistics.empty());
   const ProgressCallback part = progress_.part(fair_work());
-  const ArrayBound bound(fair_peak_bytes(source_.config(), fair));
+  const ArrayBound bound(fair_array_bytes(source_.config(), fair));
   if (!fair_statistics_->complete()) fair_seconds_ = fair_statistics_->compute(part);
   part({"fairness statistics", 1, 1});
   fair_solver_ = std::make_unique<FairSolver>(options_.fairness, fair, *fair_statistics_,
@@ -193,7 +193,7 @@ void QuantizeRun::compute() {
 void QuantizeRun::refine() {
   if (!options_.refine.enabled()) return;
   const auto model = blocks_checkpoint();
-  const ArrayBound bound(refine_peak_bytes(source_.config(), options_, prepared_));
+  const ArrayBound bound(refine_array_bytes(source_.config(), options_, prepared_));
   Refinement refinement(source_, options_, prepared_, work_.path(), work_.fingerprint());
   refine_report_ = refinement.run(*model, progress_.part(refine_work()));
 }
