@@ -10,7 +10,7 @@
 # --full makes the main table instead of the ablation: all 2,776 items, symmetric grids too, and of the methods only plain,
 # fair-1, shuffled-1 and refined-1. --only makes other methods, named as in the tables; fair-0.25 and fair-4 are made with
 # it alone. Plain, fair and shuffled models are made once a seed, from other windows of the same text, and enter the tables
-# with their mean: two runs that should be alike differ by up to half. Finished models and scores are kept in DIR, so an
+# with their mean: two runs that should be alike differ by up to a quarter. Finished models and scores are kept in DIR, so an
 # interrupted run goes on where it stopped, and later runs add to it. Ends with Markdown tables:
 # DIR/GRID/table-ITEMS.md.
 set -euo pipefail
