@@ -46,9 +46,6 @@ struct SyrkBlocks {
   }
 };
 
-// Up to this many tokens the dot products along the rows of W beat packing W.
-constexpr std::size_t kFewTokens = 16;
-
 }  // namespace
 
 void gemm_f32(std::size_t m, std::size_t n, std::size_t k, Operand<float> a, Operand<float> b,

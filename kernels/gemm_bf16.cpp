@@ -6,9 +6,6 @@
 namespace libquant::kernels {
 namespace {
 
-// Up to this many tokens W is read once and not packed.
-constexpr std::size_t kFewTokens = 16;
-
 struct Bf16Linear {
   std::size_t tokens, outputs, inputs;
   const float* x;

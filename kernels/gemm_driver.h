@@ -13,6 +13,9 @@ constexpr std::size_t kPackedBytes = std::size_t{4} << 20;  // of one operand: b
 
 constexpr std::size_t kLeastPanels = 4;  // of the left operand, in a block
 
+// Up to this many tokens the dot products along the rows of W beat packing W.
+constexpr std::size_t kFewTokens = 16;
+
 inline std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 inline std::size_t smaller(std::size_t a, std::size_t b) { return a < b ? a : b; }
 
